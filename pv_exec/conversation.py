@@ -1,0 +1,205 @@
+"""The seam between a driver and everything else: a conversation is a generator without I/O.
+
+It yields what it wants done and is resumed with what was heard. `run/pump.py` performs it on a link; a test
+performs it on a simulator in virtual time, or on a recorded trace.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from pv_exec.box.errors import AddressConflict, AnswerError, Corrupt, Refused, Silent
+from pv_exec.model import Bus, Found, Inverter, Outcome, Progress
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Send(NamedTuple):
+    """Put bytes on the line, after the bus's gap and once it is quiet. Resumed with what strayed in before."""
+
+    data: bytes
+    attempt: int = 1
+    """How often this question has been put now."""
+
+
+class Listen(NamedTuple):
+    """Resumed with the next bytes, or with b"" after so many seconds without one."""
+
+    seconds: float
+
+
+class Report(NamedTuple):
+    """Tell the parent now."""
+
+    what: Outcome | Found | Progress
+
+
+class Keep(NamedTuple):
+    """Remember under a name: `bus.kept[name]` from the next run on. Durable: also over a reboot."""
+
+    name: str
+    data: bytes
+    durable: bool = True
+
+
+class Heard(NamedTuple):
+    """What came, and the seconds left of the bus's budget."""
+
+    data: bytes
+    left: float
+
+
+Step = Send | Listen | Report | Keep
+Conversation = Generator[Step, Heard, T]
+
+
+class OutOfTime(Exception):  # noqa: N818 -- a signal thrown into the conversation, not a fault of anybody's
+    """The budget of the bus is used up: only Report and Keep are performed from here on."""
+
+
+class Query(Protocol[T_co]):
+    """One question: the bytes to send and how to know the answer. Pure; lives in a family's codec."""
+
+    @property
+    def request(self) -> bytes:
+        """The bytes to send."""
+
+    @property
+    def silent_tries(self) -> int:
+        """How often the question is put while nothing at all answers."""
+
+    def begun(self, heard: bytes) -> bool:
+        """Tell whether an answer has started; an echo of the question and noise are none."""
+
+    def answer(self, heard: bytes, *, ended: bool) -> T_co | None:
+        """Return the whole answer, or None while more must come (`ended`: nothing more will).
+
+        Raises Corrupt when what came cannot become an answer, AddressConflict when two devices gave one.
+        """
+
+
+def ask(query: Query[T], *, within: float, idle: float, reserve: float = 0.0) -> Conversation[T]:
+    """Put a question and return its answer; the one place where anything is asked again.
+
+    `within`: seconds from the question to the beginning of an answer. `idle`: seconds without a byte that end it.
+    `reserve`: seconds of the budget to leave untouched, for a log-off. A corrupt answer is asked for once more
+    (kaco-serial and the vendors' loggers do the same), a silent device as often as the query says.
+
+    Raises Silent, Corrupt, Refused, AddressConflict, and OutOfTime.
+    """
+    corrupt = silent = 0
+    while True:
+        try:
+            return (yield from _once(query, 1 + corrupt + silent, within, idle, reserve))
+        except Corrupt:
+            corrupt += 1
+            if corrupt > 1:
+                raise
+        except Silent:
+            silent += 1
+            if silent >= query.silent_tries or corrupt:
+                raise
+
+
+def _once(query: Query[T], attempt: int, within: float, idle: float, reserve: float) -> Conversation[T]:
+    left = (yield Send(query.request, attempt)).left
+    ends = left - within  # the conversation has no clock: what is left of the budget tells the time
+    heard = b""
+    begun = False
+    while True:
+        if left <= reserve:
+            raise OutOfTime
+        patience = idle if begun else min(left - ends, left - reserve)
+        data, left = yield Listen(max(patience, 0.0))
+        heard += data
+        ended = not data and (begun or left <= ends)
+        begun = begun or query.begun(heard)
+        if begun:
+            answer = query.answer(heard, ended=ended)
+            if answer is not None:
+                return answer
+            if ended:
+                raise Corrupt(f"the answer broke off after {len(heard)} bytes")
+        elif ended or left <= ends:
+            noise = f" ({len(heard)} bytes of echo or noise)" if heard.strip(b"\0") else ""
+            raise Silent(f"no answer within {within:g} s{noise}")
+
+
+STATE_OF = {Silent: "silent", Corrupt: "corrupt", Refused: "refused", AddressConflict: "address_conflict"}
+"""The state word of each way in which an inverter fails to answer."""
+
+
+def turn(inverter: Inverter, measure: Conversation[Outcome]) -> Conversation[Outcome]:
+    """One inverter's part of a read: perform `measure`, and make an outcome of whatever it ends with.
+
+    Counts the tries and the seconds, so that no driver has to; the next inverter goes on whatever happened.
+    """
+    attempts = 0
+    first = last = None
+    step: Step | None
+    try:
+        step = next(measure)
+        while True:
+            if isinstance(step, Send):
+                attempts = max(attempts, step.attempt)
+            try:
+                heard = yield step
+            except OutOfTime as late:
+                step = measure.throw(late)
+                continue
+            if isinstance(step, Send | Listen):
+                last = heard.left
+                first = last if first is None else first
+            step = measure.send(heard)
+    except StopIteration as end:
+        outcome: Outcome = end.value
+    except AnswerError as error:
+        outcome = Outcome(inverter.name, STATE_OF[type(error)], error=error.what)
+    except OutOfTime:
+        outcome = Outcome(inverter.name, "timeout", error="the time for this bus was used up")
+    spent = 0.0 if first is None or last is None else first - last
+    return outcome._replace(attempts=attempts, duration=spent)
+
+
+class Link(Protocol):
+    """An open line to the inverters. Both calls raise LinkError, and only that."""
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the line."""
+
+    def read(self, seconds: float) -> bytes:
+        """Return what is there as soon as something is; b"" after so many seconds of silence."""
+
+    def close(self) -> None:
+        """Give the line back; never raises."""
+
+
+class Wire(NamedTuple):
+    """How a family's line is set up."""
+
+    baudrate: int
+    schemes: tuple[str, ...]
+    """Kinds of port that can carry it: `serial`, `tcp`, `rfcomm`."""
+    quiet: float = 0.02
+    """Seconds without a byte before a question is sent."""
+
+
+class Driver(Protocol):
+    """A family of inverters: a module of this shape, and one line in the registry."""
+
+    WIRE: Wire
+    Options: Callable[..., Any]
+    """NamedTuple: the keys of `[[bus]]` that only this family has."""
+    Unit: Callable[..., Any]
+    """NamedTuple: the keys of `[[bus.inverter]]` besides `name`."""
+    SHORT: str
+    """The key of Unit that a plain number in `inverters = [1, 2]` stands for; it is unique on a bus."""
+
+    def read(self, bus: Bus, /) -> Conversation[None]:
+        """Ask every inverter of the bus; Report(Outcome) for each."""
+
+    def gap(self, bus: Bus, /) -> float:
+        """Seconds from the start of one question to the start of the next on this bus, at the least."""
+
+    def takes(self, bus: Bus, /) -> float:
+        """Seconds a whole read of this bus needs on its wire, from the configuration alone."""
