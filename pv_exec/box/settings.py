@@ -1,73 +1,518 @@
-"""A TOML table into a NamedTuple, whose names, annotations and defaults are the schema, the sample and the manual."""
+"""A TOML table into a NamedTuple, whose names, annotations and defaults are the schema, the sample and the manual.
 
+No validation library: start-up is part of the product, and this costs less than importing any of them. A module that
+declares such a NamedTuple must not use `from __future__ import annotations`: the annotations are read as objects.
+"""
+
+import math
+import re
+import types
 from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 T = TypeVar("T")
 Path = tuple[str | int, ...]
+"""Where something is in a configuration: keys, and positions in arrays from 0: ("bus", 0, "inverter", 1, "address")."""
 
 
 class Text(NamedTuple):
-    """Sentences for the sample and the manual, and an example where the default says nothing."""
+    """What a key means, for the sample and the manual, and an example where the default says nothing."""
 
     sentence: str
     example: Any = None
 
 
 class Range(NamedTuple):
-    """Least and greatest value allowed, both included; None = no limit."""
+    """Least and greatest value allowed, both included; None is no limit."""
 
     lo: float | None = None
     hi: float | None = None
 
 
 class Unit(NamedTuple):
-    """How a quantity is written in quotes; see Duration and Size."""
+    """How a value is written; see Duration, Size and SECRET."""
 
     kind: str
 
 
 SECRET = Unit("secret")
-"""Annotated[str, SECRET]: the value is never shown."""
+"""`Annotated[str, SECRET]`: the value is shown in no fault and no listing."""
 Duration = Annotated[float, Unit("duration")]
-"""Seconds, written "250ms" "4s" "15m" "1h30m" "30d"."""
+"""Seconds, written with a unit: "250ms" "4s" "15m" "1h30m" "30d"."""
 Size = Annotated[int, Unit("size")]
-"""Bytes, written "500MB" "2GiB"."""
+"""Bytes, written with a unit: "500MB" (10⁶) or "512MiB" (2²⁰)."""
+
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+BYTES = {
+    "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
+    "TiB": 2**40,
+}  # fmt: skip
 
 
 class Fault(NamedTuple):
-    """One thing wrong in a table; str() is one line for people."""
+    """One thing wrong in a table; str() says it in a line."""
 
     path: Path
     found: str
     allowed: str
     hint: str = ""
     kind: str = "value"
-    """value, missing or unknown (a key nobody knows; only a warning to a running program)."""
+    """value, missing, or unknown (a key nobody knows; only a warning to a running program)."""
+
+    def __str__(self) -> str:
+        said = {"missing": "missing", "unknown": "unknown key"}.get(self.kind, f"found {self.found}")
+        allowed = f", allowed {self.allowed}" if self.allowed else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{called(self.path)}: {said}{allowed}{hint}"
 
 
 class Taken(NamedTuple, Generic[T]):
-    """What became of a table: `value` is None when a fault other than an unknown key stands in the way."""
+    """What became of a table; `value` is None when a fault other than an unknown key stands in the way."""
 
     value: T | None
     faults: tuple[Fault, ...]
 
 
+def called(path: Path) -> str:
+    """The key as a person knows it: the last name, and which item of it ("targets, item 2"); the tables around it are the line's job."""
+    items = ""
+    for part in reversed(path):
+        if isinstance(part, str):
+            return part + items
+        items = f", item {part + 1}{items}"
+    return "the file" + items
+
+
 def take(cls: Callable[..., T], table: Mapping[str, Any], where: Path = (), *, also: Iterable[str] = ()) -> Taken[T]:
-    """Turns `table` into a `cls` (a NamedTuple). `where`: its path; `also`: further known keys, for "did you mean" only."""
-    raise NotImplementedError
+    """Turns a table into a `cls` (a NamedTuple class) and collects every fault.
+
+    `where` is the path of the table; `also` are keys that someone else takes: they are no keys here, but may be what an
+    unknown one was meant to be. A field name that would be a Python keyword ends in `_` (`for_` is the key `for`).
+    """
+    schema: Any = cls
+    keys = {field.rstrip("_"): field for field in schema._fields}
+    faults = [_unknown((*where, key), [*keys, *also]) for key in table if key not in keys]
+    values: dict[str, Any] = {}
+    for key, field in keys.items():
+        annotation = schema.__annotations__[field]
+        if key in table:
+            values[field] = _value(annotation, table[key], (*where, key), faults)
+        elif field not in schema._field_defaults:
+            faults.append(Fault((*where, key), "nothing", _allowed(annotation), kind="missing"))
+    if any(fault.kind != "unknown" for fault in faults):
+        return Taken(None, tuple(faults))
+    return Taken(cls(**values), tuple(faults))
 
 
-def locate(text: str, path: Path) -> int | None:
-    """Line (from 1) of a key in a TOML text; of the nearest table around it where the key is not there; else None."""
-    raise NotImplementedError
+def _value(annotation: Any, found: Any, path: Path, faults: list[Fault]) -> Any:
+    """The value as annotated; on a fault anything, and the fault is in `faults`."""
+    plain, marks = _opened(annotation)
+    origin = get_origin(plain)
+    if plain is Any:
+        return found
+    if origin in (Union, types.UnionType):
+        return _one_of(annotation, found, path, faults)
+    if origin is tuple and isinstance(found, list):
+        item = get_args(plain)[0]
+        return tuple(_value(item, each, (*path, n), faults) for n, each in enumerate(found))
+    if origin is dict and isinstance(found, dict):
+        item = get_args(plain)[1]
+        return {key: _value(item, each, (*path, key), faults) for key, each in found.items()}
+    if hasattr(plain, "_fields") and isinstance(found, dict):
+        taken = take(plain, found, path)
+        faults.extend(taken.faults)
+        return taken.value
+    value = _scalar(plain, marks, found)
+    if value is None or not _within(value, marks):
+        hint = _hint(plain, marks, found)
+        faults.append(Fault(path, _shown(found, secret=SECRET in marks), _allowed(annotation), hint))
+    return value
+
+
+def _one_of(annotation: Any, found: Any, path: Path, faults: list[Fault]) -> Any:
+    """The first member of a union that takes `found`; a table or array that only one member could be keeps its own faults."""
+    plain, marks = _opened(annotation)
+    near: list[list[Fault]] = []
+    for member in get_args(plain):
+        if member is not types.NoneType:
+            own: list[Fault] = []
+            value = _value(_closed(member, marks), found, path, own)
+            if all(fault.kind == "unknown" for fault in own):
+                faults.extend(own)
+                return value
+            if any(fault.path != path for fault in own):
+                near.append(own)
+    if len(near) == 1:
+        faults.extend(near[0])
+    else:
+        hints = (_hint(*_opened(_closed(member, marks)), found) for member in get_args(plain))
+        hint = next(filter(None, hints), "")
+        faults.append(Fault(path, _shown(found, secret=SECRET in marks), _allowed(annotation), hint))
+    return None
+
+
+def _opened(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The bare type and the marks of an Annotated."""
+    if hasattr(annotation, "__metadata__"):
+        return annotation.__origin__, annotation.__metadata__
+    return annotation, ()
+
+
+def _closed(member: Any, marks: tuple[Any, ...]) -> Any:
+    """A member of a union with the union's marks: `Annotated[Duration | None, Range(1, 9)]` limits the duration."""
+    inner, own = _opened(member)
+    marks = (*own, *(mark for mark in marks if not isinstance(mark, Text)))
+    return Annotated[(inner, *marks)] if marks else inner
+
+
+def _kind(marks: tuple[Any, ...]) -> str:
+    return next((mark.kind for mark in marks if isinstance(mark, Unit) and mark is not SECRET), "")
+
+
+def _scalar(plain: Any, marks: tuple[Any, ...], found: Any) -> Any:
+    """The value, or None if it is not one of this type. A bool is no int; an int is fine where a float is wanted."""
+    kind = _kind(marks)
+    if kind:
+        return _quantity(found, SECONDS if kind == "duration" else BYTES, plain) if isinstance(found, str) else None
+    if get_origin(plain) is Literal:
+        return found if any(found == each and type(found) is type(each) for each in get_args(plain)) else None
+    if plain is float and type(found) in (int, float):
+        try:
+            value = float(found)
+        except OverflowError:  # TOML integers have no bound in Python
+            return None
+        return value if math.isfinite(value) else None
+    return found if plain in (str, int, bool) and type(found) is plain else None
+
+
+def _quantity(text: str, units: Mapping[str, float], plain: Any) -> Any:
+    """Sum of `number unit` pairs ("1h30m"), or None."""
+    pair = rf"\s*([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?)\s*({'|'.join(units)})"
+    if not re.fullmatch(rf"(?:{pair})+\s*", text):
+        return None
+    return plain(sum(float(number) * units[unit] for number, unit in re.findall(rf"{pair}(?![a-zA-Z])", text)))
+
+
+def _within(value: Any, marks: tuple[Any, ...]) -> bool:
+    return all(
+        (mark.lo is None or value >= mark.lo) and (mark.hi is None or value <= mark.hi)
+        for mark in marks
+        if isinstance(mark, Range)
+    )
+
+
+def _allowed(annotation: Any) -> str:
+    """What may stand there, in words."""
+    plain, marks = _opened(annotation)
+    origin, arguments = get_origin(plain), get_args(plain)
+    if origin in (Union, types.UnionType):
+        words = [_allowed(_closed(each, marks)) for each in arguments if each is not types.NoneType]
+    elif origin is Literal:
+        words = [_toml(each) for each in arguments]
+    else:
+        return _allowed_plain(plain, marks) + _allowed_range(marks)
+    return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def _allowed_plain(plain: Any, marks: tuple[Any, ...]) -> str:
+    origin, kind = get_origin(plain), _kind(marks)
+    if kind:
+        return {"duration": 'a duration in quotes such as "4s"', "size": 'a size in quotes such as "500MB"'}[kind]
+    if origin is tuple:
+        return f"an array, each item {_allowed(get_args(plain)[0])}"
+    if origin is dict:
+        return f"a table, each value {_allowed(get_args(plain)[1])}"
+    if plain is str:
+        example = next((mark.example for mark in marks if isinstance(mark, Text) and isinstance(mark.example, str)), "")
+        return "a string in quotes" + (f" such as {_toml(example)}" if example else "")
+    return {int: "an integer", float: "a number", bool: "true or false"}.get(plain, "a table")
+
+
+def _allowed_range(marks: tuple[Any, ...]) -> str:
+    for mark in marks:
+        if isinstance(mark, Range):
+            lo, hi = (None if limit is None else _toml(limit, _kind(marks)).strip('"') for limit in mark)
+            if lo is not None and hi is not None:
+                return f" from {lo} to {hi}"
+            return f", at least {lo}" if lo is not None else f", at most {hi}" if hi is not None else ""
+    return ""
+
+
+def _shown(found: Any, *, secret: bool = False) -> str:
+    """What was found, as it stands in the file, and what that is."""
+    name = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
+    kind = name.get(type(found), "a date or time")
+    if secret or isinstance(found, list | dict):
+        return kind
+    text = str(found) if kind == "a date or time" else _toml(found)
+    return kind if len(text) > 60 else text if isinstance(found, bool) else f"{text} ({kind})"  # noqa: PLR2004 a line's worth
+
+
+def _hint(plain: Any, marks: tuple[Any, ...], found: Any) -> str:
+    """The nearest thing that would be right."""
+    if SECRET in marks:
+        return "put it in quotes" if type(found) in (int, float) else ""
+    if _kind(marks) == "duration" and type(found) in (int, float) and found >= 0:
+        return f'for seconds write "{found}s"'
+    if _kind(marks) == "size" and type(found) is int and found >= 0:
+        return f'for bytes write "{found}B"'
+    if plain in (int, float) and isinstance(found, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", found):
+        return "write it without quotes"
+    if plain is bool and found in ("true", "false"):
+        return "write it without quotes"
+    if plain is str and type(found) in (int, float):
+        return f'write "{found}"'
+    if get_origin(plain) is Literal and isinstance(found, str):
+        return _nearest(found, [each for each in get_args(plain) if isinstance(each, str)])
+    return ""
+
+
+def _unknown(path: Path, keys: list[str]) -> Fault:
+    return Fault(path, "", "", _nearest(str(path[-1]), keys) or f"known: {', '.join(sorted(set(keys)))}", "unknown")
+
+
+def _nearest(found: str, words: list[str]) -> str:
+    import difflib  # noqa: PLC0415 costs 5 ms, and most configurations have no fault
+
+    lowered = {word.lower(): word for word in words}
+    near = difflib.get_close_matches(found.lower().replace("-", "_"), lowered, 1)
+    return f"did you mean {lowered[near[0]]}?" if near else ""
+
+
+# --- writing -----------------------------------------------------------------------------------------------------------
 
 
 def sample(cls: Callable[..., Any], header: str = "") -> list[str]:
-    """TOML lines: `## sentence`, `# key = default`."""
-    raise NotImplementedError
+    """TOML lines of a schema: `## sentence` above `# key = default`; keys that must be given stand uncommented.
+
+    `header` is the dotted name of the table, "" at the top; a default that is None shows its example.
+    """
+    schema: Any = cls
+    own, tables = [f"[{header}]"] if header else [], []
+    for field in schema._fields:
+        key, annotation = field.rstrip("_"), schema.__annotations__[field]
+        plain, marks = _opened(annotation)
+        default = schema._field_defaults.get(field)
+        maybe = [each for each in get_args(plain) if hasattr(each, "_fields")]
+        text = next((mark for mark in marks if isinstance(mark, Text)), Text(""))
+        said = [f"## {line}" for line in text.sentence.splitlines()]
+        name = f"{header}.{_key(key)}" if header else _key(key)
+        if hasattr(plain, "_fields"):
+            tables += ["", *said, *sample(plain, name)]
+        elif maybe:  # a table, or tables, that need not be there: everything commented
+            title, *body = sample(maybe[0], name)
+            title = f"[{title}]" if get_origin(plain) is tuple else title
+            tables += ["", *said, f"# {title}", *(line if line[:1] in "#" else f"# {line}" for line in body)]
+        else:
+            value = text.example if default is None else default
+            shown = _toml(_placeholder(annotation) if value is None else value, _kind_of(annotation))
+            own += [*said, f"{_key(key)} = {shown}" if field not in schema._field_defaults else f"# {_key(key)} = {shown}"]
+    return own + tables
 
 
 def effective(instance: Any, header: str = "") -> list[str]:
-    """TOML lines of the values in force; secrets are not shown."""
-    raise NotImplementedError
+    """TOML lines of the values in force, defaults included; what is None has no line, a secret shows as "…"."""
+    own, tables = [f"[{header}]"] if header else [], []
+    for field, value in zip(instance._fields, instance, strict=True):
+        annotation = type(instance).__annotations__[field]
+        key = _key(field.rstrip("_"))
+        name = f"{header}.{key}" if header else key
+        if value is None:
+            continue
+        if hasattr(value, "_fields"):
+            tables += ["", *effective(value, name)]
+        elif isinstance(value, tuple) and value and all(hasattr(each, "_fields") for each in value):
+            for each in value:
+                lines = effective(each, name)
+                tables += ["", f"[{lines[0]}]", *lines[1:]]
+        else:
+            secret = SECRET in _opened(annotation)[1]
+            own.append(f"{key} = {_toml('…' if secret else value, _kind_of(annotation))}")
+    return own + tables
+
+
+def _kind_of(annotation: Any) -> str:
+    """duration or size, also when it is a member of a union or the item of an array."""
+    plain, marks = _opened(annotation)
+    return _kind(marks) or next(filter(None, map(_kind_of, get_args(plain))), "")
+
+
+def _placeholder(annotation: Any) -> Any:
+    plain, marks = _opened(annotation)
+    if get_origin(plain) in (Union, types.UnionType):
+        return _placeholder(get_args(plain)[0])
+    if get_origin(plain) is Literal:
+        return get_args(plain)[0]
+    return {str: "", int: 0, float: 0.0, bool: False, dict: {}}.get(get_origin(plain) or plain, ())
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
+
+
+def _toml(value: Any, kind: str = "") -> str:
+    """One value as TOML; `kind` writes numbers as durations or sizes."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float) and kind:
+        return f'"{_with_unit(value, SECONDS if kind == "duration" else BYTES)}"'
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda control: f"\\u{ord(control[0]):04x}", escaped) + '"'
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_toml(each, kind)}" for key, each in value.items()) + " }" if value else "{}"
+    if hasattr(value, "_asdict"):
+        return _toml({key.rstrip("_"): each for key, each in value._asdict().items() if each is not None})
+    return "[" + ", ".join(_toml(each, kind) for each in value) + "]"
+
+
+def _with_unit(value: float, units: Mapping[str, float]) -> str:
+    """The number in the greatest unit that keeps it whole; weeks are rarely meant, thousands are (500MB, not 488281.25KiB)."""
+    if not value:
+        return "0s" if units is SECONDS else "0B"
+    for unit in ("d", "h", "m", "s", "ms") if units is SECONDS else ("TB", "GB", "MB", "kB", "TiB", "GiB", "MiB", "KiB"):
+        count = value / units[unit]
+        if abs(count - round(count)) < 1e-9 * max(1.0, count) and round(count):
+            return f"{round(count)}{unit}"
+    return f"{value}{'s' if units is SECONDS else 'B'}"
+
+
+# --- finding -----------------------------------------------------------------------------------------------------------
+
+
+def locate(text: str, path: Path) -> int | None:
+    """Line (from 1) of a key in a TOML text, for faults only (it reads the text once more, by a scanner of its own).
+
+    Where the key is not there (a missing one): the nearest table or array around it; None for the file itself, or when
+    the text is beyond it. Never raises.
+    """
+    found: dict[Path, int] = {}
+    try:
+        _Scanner(text, found).document()
+    except (IndexError, ValueError):  # no TOML; what was found before the spot still serves
+        pass
+    for length in range(len(path), 0, -1):
+        if path[:length] in found:
+            return found[path[:length]]
+    return None
+
+
+class _Scanner:
+    """Walks through a TOML text and notes at which line each path begins."""
+
+    def __init__(self, text: str, found: dict[Path, int]) -> None:
+        self.text = text
+        self.found = found
+        self.at = 0
+        self.counts: dict[Path, int] = {}  # arrays of tables, by path, and how many tables they have so far
+
+    def document(self) -> None:
+        table: Path = ()
+        while self.blank(newlines=True):
+            if self.text[self.at] == "[":
+                table = self.header()
+            else:
+                self.pair(table)
+
+    def blank(self, *, newlines: bool) -> bool:
+        """Skips space and comments; False at the end of the text."""
+        skipped = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*" if newlines else r"[ \t]*").match(self.text, self.at)
+        self.at = skipped.end() if skipped else self.at
+        return self.at < len(self.text)
+
+    def note(self, path: Path, at: int) -> None:
+        self.found.setdefault(path, self.text.count("\n", 0, at) + 1)
+
+    def header(self) -> Path:
+        start, many = self.at, self.text.startswith("[[", self.at)
+        self.at += 2 if many else 1
+        keys = self.keys()
+        self.at = self.text.index("]", self.at) + (2 if many else 1)
+        path: Path = ()
+        for n, key in enumerate(keys):
+            path = (*path, key)
+            last = many and n == len(keys) - 1
+            if last:
+                self.counts[path] = self.counts.get(path, 0) + 1
+            self.note(path, start)
+            if path in self.counts:
+                path = (*path, self.counts[path] - 1)
+                self.note(path, start)
+        return path
+
+    def keys(self) -> list[str]:
+        """A dotted key."""
+        keys = []
+        while True:
+            self.blank(newlines=False)
+            if self.text[self.at] in "\"'":
+                keys.append(self.string())
+            else:
+                bare = re.compile(r"[^\s.=\]#,]+").match(self.text, self.at)
+                if not bare:
+                    raise ValueError(self.at)
+                keys.append(bare[0])
+                self.at = bare.end()
+            self.blank(newlines=False)
+            if self.text[self.at] != ".":
+                return keys
+            self.at += 1
+
+    def pair(self, table: Path) -> None:
+        start, path = self.at, table
+        for key in self.keys():
+            path = (*path, key)
+            self.note(path, start)
+        self.at = self.text.index("=", self.at) + 1
+        self.value(path)
+
+    def value(self, path: Path) -> None:
+        self.blank(newlines=False)
+        sign = self.text[self.at]
+        if sign in "\"'":
+            self.string()
+        elif sign in "[{":
+            self.collection(path, "]" if sign == "[" else "}")
+        else:
+            end = re.compile(r"[^\n,\]}#]*").match(self.text, self.at)
+            self.at = end.end() if end else self.at
+
+    def collection(self, path: Path, closing: str) -> None:
+        self.at += 1
+        n = 0
+        while self.blank(newlines=True) and self.text[self.at] != closing:
+            if closing == "}":
+                self.pair(path)
+            else:
+                self.note((*path, n), self.at)
+                self.value((*path, n))
+            n += 1
+            self.blank(newlines=True)
+            if self.text[self.at] == ",":
+                self.at += 1
+            elif self.text[self.at] != closing:
+                raise ValueError(self.at)
+        self.at += 1
+
+    def string(self) -> str:
+        """Skips a string of any of the four kinds; its text, good enough for a key."""
+        quote = self.text[self.at]
+        long = self.text.startswith(quote * 3, self.at)
+        body = r"(?:\\.|[^\\])*?" if quote == '"' else r".*?"
+        ends = quote * 3 + f"{quote}{{0,2}}(?!{quote})" if long else quote
+        inside = re.compile(f"{quote * (3 if long else 1)}({body}){ends}", re.DOTALL).match(self.text, self.at)
+        if not inside:
+            raise ValueError(self.at)
+        self.at = inside.end()
+        return inside[1] if "\\" not in inside[1] or quote == "'" else _unescaped(inside[1])
+
+
+def _unescaped(text: str) -> str:
+    import json  # noqa: PLC0415 a quoted key with an escape in it, in a faulty file
+
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:
+        return text
