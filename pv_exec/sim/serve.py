@@ -1,0 +1,267 @@
+"""Serves a simulated line on a real pty or TCP port, byte by byte as a wire would.
+
+One process, one epoll, no thread. What the line says while nobody listens is lost, as it is on a wire.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import pty
+import select
+import signal
+import socket
+import sys
+import termios
+import time
+import tty
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from pv_exec.box.errors import PortDenied, PortMissing, Usage
+from pv_exec.sim.line import AWAY, HangUp, Line
+
+JITTER = 0.005
+"""Seconds by which this process may see a request too early or late: two processes share a machine, not a wire."""
+
+
+class End(Protocol):
+    """Where the master is plugged in."""
+
+    address: str
+    """What a configuration writes as `port`."""
+
+    def open(self, epoll: select.epoll) -> None:
+        """Be there, from now on."""
+
+    def hear(self, fd: int) -> bytes:
+        """What the master sent, after an event on a file descriptor that may be somebody else's."""
+
+    def say(self, data: bytes) -> None:
+        """Hand bytes to the master if one listens."""
+
+    def close(self) -> None:
+        """Be gone; `open` brings it back."""
+
+
+class Pty:
+    """A pseudo terminal behind a symlink."""
+
+    def __init__(self, path: str) -> None:
+        self.address = self.path = os.path.abspath(path)
+        if os.path.lexists(path) and not os.path.islink(path):
+            raise Usage(f"{path} is there already and no symlink", "name a path that is free")
+        self.master = -1
+        self.slave = ""
+        self._cleaned = False
+
+    def open(self, epoll: select.epoll) -> None:
+        self.master, slave = pty.openpty()
+        self.slave = os.ttyname(slave)
+        tty.setraw(slave)
+        # Ours is closed again: only so does the master see when the last reader leaves.
+        os.close(slave)
+        os.set_blocking(self.master, False)
+        # Edge triggered: a master without a reader is "hung up" all the time, and would never let us sleep.
+        epoll.register(self.master, select.EPOLLIN | select.EPOLLET)
+        self._cleaned = True
+        fresh = f"{self.path}.{os.getpid()}"
+        try:
+            os.symlink(self.slave, fresh)
+            os.rename(fresh, self.path)
+        except PermissionError as error:
+            raise PortDenied(f"{self.path} cannot be made ({error.strerror})") from error
+        except OSError as error:
+            raise PortMissing(f"{self.path} cannot be made ({error.strerror})") from error
+
+    def hear(self, fd: int) -> bytes:
+        if fd != self.master:
+            return b""
+        heard = b""
+        while True:
+            try:
+                data = os.read(self.master, 4096)
+            except BlockingIOError:
+                return heard
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                self._left(quiet=not heard)
+                return heard
+            heard += data
+            self._cleaned = False
+
+    def _left(self, *, quiet: bool) -> None:
+        """The last reader closed the port. Leave nothing of him behind: a port forgets what nobody is there to read."""
+        if self._cleaned and quiet:
+            self._cleaned = False  # this was our own closing, below
+            return
+        try:
+            slave = os.open(self.slave, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            return
+        fcntl.ioctl(slave, termios.TIOCNXCL)  # TIOCEXCL outlives its setter while a master is there
+        termios.tcflush(slave, termios.TCIFLUSH)
+        self._cleaned = True
+        os.close(slave)
+
+    def say(self, data: bytes) -> None:
+        poll = select.poll()
+        poll.register(self.master, select.POLLOUT)
+        events = poll.poll(0)
+        if events and not events[0][1] & select.POLLHUP:
+            with contextlib.suppress(OSError):  # full: the reader does not read, and a UART overruns
+                os.write(self.master, data)
+
+    def close(self) -> None:
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
+        with contextlib.suppress(OSError):
+            if os.readlink(self.path) == self.slave:
+                os.unlink(self.path)
+
+
+class Tcp:
+    """A listener as ser2net has it: one client at a time, a second one is hung up on at once."""
+
+    def __init__(self, place: str) -> None:
+        host, colon, port = place.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:
+            raise Usage(
+                f"{place} is no HOST:PORT", "write for example 127.0.0.1:4711; port 0 takes a free one"
+            )
+        self.host, self.port = host.strip("[]") or "127.0.0.1", int(port)
+        self.address = f"tcp://{place}"
+        self.listener: socket.socket | None = None
+        self.client: socket.socket | None = None
+        self.epoll: select.epoll | None = None
+
+    def open(self, epoll: select.epoll) -> None:
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        self.epoll = epoll
+        self.listener = socket.socket(family, socket.SOCK_STREAM)
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self.listener.bind((self.host, self.port))
+        except OSError as error:
+            self.listener.close()
+            self.listener = None
+            raise PortDenied(f"{self.host}:{self.port} cannot be listened on ({error.strerror})") from error
+        self.listener.listen()
+        self.listener.setblocking(False)
+        self.port = self.listener.getsockname()[1]
+        self.address = (
+            f"tcp://[{self.host}]:{self.port}" if ":" in self.host else f"tcp://{self.host}:{self.port}"
+        )
+        epoll.register(self.listener, select.EPOLLIN)
+
+    def hear(self, fd: int) -> bytes:
+        data = b""
+        if self.client and fd == self.client.fileno():
+            data = self._read()
+        elif self.listener and fd == self.listener.fileno():
+            data = self._read()  # who left a moment ago must not keep the next one out
+            with contextlib.suppress(OSError):
+                self._welcome(self.listener.accept()[0])
+        return data
+
+    def _welcome(self, client: socket.socket) -> None:
+        if self.client or not self.epoll:
+            client.close()
+            return
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.epoll.register(client, select.EPOLLIN)
+        self.client = client
+
+    def _read(self) -> bytes:
+        if not self.client:
+            return b""
+        try:
+            data = self.client.recv(4096)
+        except BlockingIOError:
+            return b""
+        except OSError:
+            data = b""
+        if not data:
+            self.client.close()
+            self.client = None
+        return data
+
+    def say(self, data: bytes) -> None:
+        if self.client:
+            with contextlib.suppress(OSError):
+                self.client.send(data)
+
+    def close(self) -> None:
+        for one in (self.client, self.listener):
+            if one:
+                one.close()
+        self.client = self.listener = None
+
+
+def serve(
+    line: Line,
+    end: End,
+    *,
+    ready: Callable[[str], int | None],
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Play the line at an end until KeyboardInterrupt. Raises LinkError when the end cannot be made.
+
+    `ready` is called with the address as soon as it can be opened; it may return a file descriptor, which ends the
+    play when it is readable and is closed then.
+    """
+    with select.epoll() as epoll:
+        until: int | None = None
+        back: float | None = None
+        try:
+            end.open(epoll)
+            until = ready(end.address)
+            if until is not None:
+                epoll.register(until, select.EPOLLIN)
+            while True:
+                due = line.next_at() if back is None else back
+                for fd, _ in epoll.poll(None if due is None else max(due - now(), 0.0)):
+                    if fd == until:
+                        return
+                    if data := end.hear(fd):
+                        line.send(data, now())
+                if back is not None and now() >= back:
+                    back = None
+                    end.open(epoll)
+                try:
+                    if back is None and (said := line.take(now())):
+                        end.say(said)
+                except HangUp:
+                    end.close()
+                    back = now() + AWAY
+        finally:
+            end.close()
+            if until is not None:
+                os.close(until)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Within it SIGTERM and SIGINT end what runs, quietly, and what comes after it is not disturbed by another."""
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell_notes(line: Line) -> None:
+    """Say on stderr what the master did that it may not do."""
+    for note in line.notes:
+        print(f"pv-sim: {note}", file=sys.stderr)
