@@ -48,6 +48,8 @@ class Bus(NamedTuple):
     boottime: float = 0.0
     """CLOCK_BOOTTIME at the start of the run, s."""
     boot_id: str = ""
+    budget: float = 0.0
+    """Seconds from `boottime` on in which the conversation must be over: `boottime + budget - left` is the time."""
     trusted: bool = False
     """Whether `wall` is to be believed."""
     elevation: float | None = None

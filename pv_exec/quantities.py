@@ -31,6 +31,8 @@ MEASURED: dict[str, Quantity] = {
     "ac_apparent_power_va": _measured("apparent power", 0, 1e6),
     "ac_power_factor": _measured("cos φ: negative where the current leads (capacitive)", -1, 1),
     "ac_frequency_hz": _measured("grid frequency", 40, 70),
+    "ac_voltage_v": _measured("grid voltage where the inverter gives one figure for three phases", 0, 1000),
+    "ac_current_a": _measured("grid current where the inverter gives one figure for three phases", 0, 3000),
     "ac_l#_voltage_v": _measured("voltage of a phase (a single phase is l1)", 0, 1000),
     "ac_l#_current_a": _measured("current of a phase", 0, 3000),
     "ac_l#_power_w": _measured("power of a phase", -20e3, 1e6),

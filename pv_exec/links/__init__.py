@@ -7,6 +7,7 @@ belongs to the device and never to a name of it.
 import glob
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable
 
 from pv_exec.box.errors import LinkError, PortMissing
@@ -30,9 +31,9 @@ def scheme(port: str) -> str:
 
 def opener(port: str) -> Callable[[str, Wire], Link]:
     """Import the module for a port (before the fork, so that its cost is paid once) and return its `open_link`."""
-    from importlib import import_module
-
-    found: Callable[[str, Wire], Link] = import_module(LINKS[scheme(port)]).open_link
+    path = LINKS[scheme(port)]
+    __import__(path)
+    found: Callable[[str, Wire], Link] = sys.modules[path].open_link
     return found
 
 

@@ -1,0 +1,193 @@
+"""pv-read: read every configured inverter once, print, exit."""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+from pv_exec import __version__, config
+from pv_exec.box import clock, sun
+from pv_exec.box.errors import BUG, MISCONFIGURED, UNREACHABLE, PvError, Usage
+from pv_exec.box.settings import Fault
+from pv_exec.run import plan as plans, report
+from pv_exec.run.parent import Reading, Run
+
+LAST_RESORT = 1.0
+"""Seconds after the deadline at which the process ends itself even if stdout takes nothing."""
+
+SPOOL = "none"
+"""Where readings are kept: there is no spool yet."""
+
+QUIET = ("ok", "asleep")
+"""States that nobody needs to be told of on stderr."""
+
+SHOULD_ANSWER = ("asleep", "paused")
+"""States of --strict's exemptions: an inverter in them need not answer."""
+
+
+def main() -> None:
+    """Entry point; ends the process with the exit status of DESIGN 5.2."""
+    _open_standard_files()
+    try:
+        status = _main(sys.argv[1:])
+    except PvError as error:
+        _complain("E!", str(error))
+        status = error.exit_status
+    sys.stdout = sys.__stdout__ = None  # nothing is left to flush, and a closed stdout must not end in a traceback
+    os._exit(status)
+
+
+def _main(argv: list[str]) -> int:
+    started = clock.boottime() - clock.process_age()
+    arguments = _arguments(argv)
+    settings = config.load(config.find(arguments.config))
+    plan, faults = plans.make(settings)
+    plan = plans.select(plan, arguments.bus, arguments.only)
+    if arguments.deadline is not None:
+        plan = plan._replace(buses=tuple(bus._replace(deadline=arguments.deadline) for bus in plan.buses))
+    plan = plan._replace(trace=os.path.abspath(arguments.trace) if arguments.trace else "")
+    if all(bus.fault for bus in plan.buses):
+        _complain("E!", _first(faults, settings) or "no bus is configured")
+        return MISCONFIGURED
+
+    run = Run(plan, started)
+    stopped_by: list[int] = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopped_by.append(number)
+        run.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    signal.setitimer(signal.ITIMER_REAL, max(run.ends - clock.boottime(), 0.0) + LAST_RESORT)
+    reading = run.perform()
+
+    now = report.Now(time.time(), clock.boottime(), clock.boot_id())
+    now = now._replace(elevation=_elevation(plan.site, now.wall, reading.trusted))
+    reading = report.settle(reading, now)
+    _print(_text(arguments.format, plan, reading, now))
+    _tell(reading, faults, settings, arguments.verbose)
+    if signal.SIGINT in stopped_by:
+        return 128 + signal.SIGINT
+    if reading.bugs and arguments.strict:
+        return BUG
+    missing = any(
+        outcome.state != "ok" and outcome.state not in SHOULD_ANSWER
+        for of in reading.outcomes.values()
+        for outcome in of.values()
+    )
+    return UNREACHABLE if arguments.strict and missing else 0
+
+
+def _text(form: str, plan: plans.Plan, reading: Reading, now: report.Now) -> str:
+    if form == "none":
+        return ""
+    lines = report.lines(plan, reading, now, SPOOL)
+    if form == "line":
+        from pv_exec.formats import line
+
+        return line.encode_all(lines)
+    if form == "json":
+        from pv_exec.formats import json_
+
+        return json_.render(lines)
+    from pv_exec.formats import table
+
+    return table.render(lines)
+
+
+def _elevation(site: plans.Site, wall: float, trusted: bool) -> float | None:
+    if not trusted or site.latitude is None or site.longitude is None:
+        return None
+    return sun.elevation(wall, site.latitude, site.longitude)
+
+
+def _print(text: str) -> None:
+    """One block to stdout. A reader that went away is its own affair: what was read is not lost by it."""
+    data = text.encode()
+    try:
+        while data:
+            data = data[os.write(1, data) :]
+    except OSError:
+        pass
+
+
+def _tell(reading: Reading, faults: tuple[Fault, ...], settings: config.Config, verbose: int) -> None:
+    """On stderr, the most important fact first: Telegraf shows one line of it."""
+    said = [f"{bus}/{name}: {one.state}: {one.error}" for bus, of in reading.outcomes.items() for name, one in of.items() if one.state not in QUIET]
+    worst = ["E!" if one.state not in ("silent", "corrupt", "timeout") else "W!" for of in reading.outcomes.values() for one in of.values() if one.state not in QUIET]
+    warnings = [_located(fault, settings) for fault in faults]
+    messages = sorted(zip(worst, said, strict=True), key=lambda pair: pair[0] != "E!") + [("W!", text) for text in warnings]
+    if messages and not (sys.stderr and sys.stderr.isatty()) and not verbose:
+        level, text = messages[0]
+        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
+        _complain(level, text + more)
+        return
+    for level, text in messages:
+        _complain(level, text)
+    for trace in reading.bugs if verbose else ():
+        _complain("E!", trace)
+
+
+def _first(faults: tuple[Fault, ...], settings: config.Config) -> str:
+    return next((_located(fault, settings) for fault in faults if fault.kind != "unknown"), "")
+
+
+def _located(fault: Fault, settings: config.Config) -> str:
+    from pv_exec.box.settings import locate
+
+    line = locate(settings.text, fault.path)
+    return f"{settings.path}:{line}: {fault}" if line else f"{settings.path}: {fault}"
+
+
+def _complain(level: str, text: str) -> None:
+    if sys.stderr is None:
+        return
+    try:
+        os.write(2, f"{level} {text}\n".encode())
+    except OSError:
+        pass
+
+
+def _open_standard_files() -> None:
+    """A closed fd 0, 1 or 2 would become the next file opened, the serial port for one."""
+    for fd in (0, 1, 2):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn, and so it is
+        raise Usage(message, f"see {self.prog} --help")
+
+
+def _duration(text: str) -> float:
+    from pv_exec.box.settings import SECONDS, _quantity
+
+    seconds: float | None = _quantity(text, SECONDS, float)
+    if seconds is None or not seconds > 0:
+        raise argparse.ArgumentTypeError(f'{text!r} is no duration such as "4s" or "500ms"')
+    return seconds
+
+
+def _arguments(argv: list[str]) -> argparse.Namespace:
+    parser = _Parser(
+        prog="pv-read",
+        description="Read every configured inverter once and print its values.",
+        epilog="Exit status: 0 when a line was printed, 64 usage, 69 with --strict when an inverter that should answer did not, "
+        "77 the configuration cannot be read, 78 no bus in it can.",
+    )
+    parser.add_argument("-c", "--config", metavar="FILE", help=f"default: ${config.VARIABLE}, then {config.DEFAULT_PATH}")
+    parser.add_argument("--format", choices=("line", "table", "json", "none"), default="line", help="default: line")
+    parser.add_argument("--bus", metavar="NAME", action="append", default=[], help="only this bus (may be repeated)")
+    parser.add_argument("--only", metavar="INVERTER", action="append", default=[], help="only this inverter (may be repeated)")
+    parser.add_argument("--deadline", metavar="D", type=_duration, help='end by then, such as "4s"; default: as configured')
+    parser.add_argument("--strict", action="store_true", help="exit 69 when an inverter that should answer did not")
+    parser.add_argument("--trace", metavar="FILE", help="append every byte with its direction and time as JSON lines")
+    parser.add_argument("-v", "--verbose", action="count", default=0, help="tell everything on stderr, not the worst alone")
+    parser.add_argument("--version", action="version", version=f"pv-exec {__version__}")
+    return parser.parse_args(argv)

@@ -1,0 +1,21 @@
+"""The registry: a family of inverters is one folder here and one line below; nothing is imported until a bus asks for it."""
+
+import sys
+
+from pv_exec.box.errors import ConfigFaults
+from pv_exec.conversation import Driver
+
+DRIVERS = {
+    "kaco": "pv_exec.drivers.kaco.driver",
+}
+
+
+def load(name: str) -> Driver:
+    """Import a family's driver. Raises ConfigFaults for a name that is none."""
+    try:
+        path = DRIVERS[name]
+    except KeyError:
+        raise ConfigFaults(f'there is no driver "{name}"', f"choose one of: {', '.join(DRIVERS)}") from None
+    __import__(path)  # and not importlib, which nothing else needs at start-up
+    driver: Driver = sys.modules[path]  # type: ignore[assignment]  # each driver.py holds itself to the Protocol, once
+    return driver

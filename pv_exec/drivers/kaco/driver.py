@@ -1,0 +1,275 @@
+"""Kaco inverters on RS485: every inverter is asked in turn on one line, at least a second from question to question."""
+
+from typing import Annotated, Literal, NamedTuple
+
+from pv_exec.box.errors import AnswerError
+from pv_exec.box.settings import Duration, Range, Text
+from pv_exec.conversation import Conversation, Driver, Listen, OutOfTime, Report, Wire, ask, turn
+from pv_exec.drivers.kaco import codec, totals
+from pv_exec.drivers.kaco.memory import Memory
+from pv_exec.drivers.kaco.messages import Generic, Measured, Trio
+from pv_exec.drivers.kaco.status import status_text
+from pv_exec.drivers.kaco.types import rated_power
+from pv_exec.model import Bus, Inverter, Outcome
+from pv_exec.quantities import Value
+
+WIRE = Wire(baudrate=9600, schemes=("serial", "tcp"))
+"""9600 8N1, no flow control. Sources: AN, K485, KSER, ETH, WIO, HAN."""
+
+SHORT = "address"
+
+ANSWER_TAKES = 0.43 + 0.16
+"""Seconds from a question to the end of its answer at the worst: 427 ms to the first byte (CAP), 150 bytes at 9600 baud."""
+
+WITHIN, WITHIN_BRIDGED, WITHIN_DARK = 1.0, 2.5, 0.5
+"""Seconds to wait for the beginning of an answer: 2.3 × the worst seen (CAP, 427 ms); KSER's through a bridge; for a probe at night."""
+
+IDLE, IDLE_BRIDGED = 0.15, 0.4
+"""Seconds without a byte that end an answer: gaps inside a frame reach 73 ms (CAP), behind a bridge they come in bursts."""
+
+SECOND_ANSWER = 0.3
+"""Seconds in which another device on the same address would have begun to answer as well (its delay less ours)."""
+
+UNRATED = 350e3
+"""W: the largest type of the list, for an inverter whose type is not known."""
+
+Total = Literal["auto", "Wh", "0.1 kWh", "kWh"]
+
+
+class Options(NamedTuple):
+    """What a Kaco bus can be told."""
+
+    totals: Annotated[
+        Literal["in turn", "always", "never"],
+        Text(
+            "When the yields and hours (command 3) are asked, which costs a second an inverter: of one inverter a run, in "
+            "turn; of every inverter in every run; never. `energy_total_wh` is only in runs that asked for it."
+        ),
+    ] = "in turn"
+    gap: Annotated[
+        Duration,
+        Text("From one question to the next on this bus, at the least. Less than a second has silenced inverters altogether."),
+        Range(0.05, 60),
+    ] = 1.0
+    reply_timeout: Annotated[
+        Duration | None,
+        Text("How long an answer may take to begin; without it 1s, and 2.5s through a bridge (tcp://)."),
+        Range(0.1, 30),
+    ] = None
+
+
+class Unit(NamedTuple):
+    """What a Kaco inverter can be told."""
+
+    address: Annotated[int, Text("Its address on the bus, as set in its own menu."), Range(1, 32)]
+    total_unit: Annotated[
+        Total,
+        Text(
+            "What one count of its total is; nothing on the wire tells. auto: Wh for the generic protocol, kWh where command 3 "
+            "answers without a header, else learned over some days from today's energy."
+        ),
+    ] = "auto"
+    rated_power_w: Annotated[
+        float | None, Text("The most it can feed; without it the type tells. Bounds what is believed."), Range(100, 1e6)
+    ] = None
+
+
+def gap(bus: Bus) -> float:
+    """Seconds from the start of one question to the start of the next. Source: AN."""
+    options: Options = bus.options
+    return options.gap
+
+
+def takes(bus: Bus) -> float:
+    """Seconds a read of healthy inverters needs: a gap between two questions, and the last answer.
+
+    A 000xi answers for three sub-inverters and takes four questions, which its address alone does not tell.
+    """
+    asked = len(bus.inverters)
+    options: Options = bus.options
+    asked += {"in turn": 1, "always": asked, "never": 0}[options.totals]
+    return (asked - 1) * gap(bus) + ANSWER_TAKES
+
+
+def read(bus: Bus) -> Conversation[None]:
+    """Ask every inverter for its measured values, and for its totals as `totals` says."""
+    memory = Memory(bus.kept)
+    whose = _asked_for_totals(bus, memory)
+    for place, inverter in enumerate(bus.inverters):
+        rest = len(bus.inverters) - place - 1
+        outcome = yield from turn(inverter, _measure(bus, inverter, memory, totals_too=inverter.name in whose, rest=rest))
+        yield Report(outcome)
+        if outcome.state == "ok" and rest and (yield from _another_answers(inverter)):
+            yield Report(outcome._replace(state="address_conflict", values={}, error=_clash(inverter)))
+    for keep in memory.keeps(bus.kept):
+        yield keep
+
+
+def _asked_for_totals(bus: Bus, memory: Memory) -> tuple[str, ...]:
+    """The inverters whose totals are asked in this run: in turn, one after the other, whatever becomes of it."""
+    options: Options = bus.options
+    names = tuple(inverter.name for inverter in bus.inverters)
+    if options.totals == "always":
+        return names
+    if options.totals == "never" or not names:
+        return ()
+    after = names.index(memory.turn) + 1 if memory.turn in names else 0
+    memory.turn = names[after % len(names)]
+    return (memory.turn,)
+
+
+def _another_answers(inverter: Inverter) -> Conversation[bool]:
+    """Whether a second device answers the question just answered: the bus must rest before the next one in any case.
+
+    Two inverters on one address answer one after the other (CAP 175321), each after its own 42 to 427 ms.
+    """
+    unit: Unit = inverter.unit
+    stray = b""
+    while True:
+        heard = yield Listen(SECOND_ANSWER)
+        stray += heard.data
+        if not heard.data:
+            return b"\n*%02d" % unit.address in stray
+
+
+def _clash(inverter: Inverter) -> str:
+    unit: Unit = inverter.unit
+    return f"two devices answer to address {unit.address}: give one of them another in its own menu"
+
+
+def _within(bus: Bus) -> float:
+    options: Options = bus.options
+    return options.reply_timeout or (WITHIN_BRIDGED if bus.bridged else WITHIN)
+
+
+def _idle(bus: Bus) -> float:
+    return IDLE_BRIDGED if bus.bridged else IDLE
+
+
+def _measure(
+    bus: Bus, inverter: Inverter, memory: Memory, *, totals_too: bool, rest: int
+) -> Conversation[Outcome]:
+    unit: Unit = inverter.unit
+    within = _within(bus) if inverter.expected else min(WITHIN_DARK, _within(bus))
+    live = yield from ask(codec.Live(unit.address), within=within, idle=_idle(bus))
+    if isinstance(live, Trio):
+        values, rated = yield from _trio(bus, unit)
+        return Outcome(inverter.name, "ok", values, rated_power=rated)
+    values = _standard(live) if isinstance(live, Measured) else _generic(live)
+    if isinstance(live, Measured) and live.type and memory.type_is_sure(inverter.name, live.type):
+        values["model"] = live.type
+    rated = unit.rated_power_w or rated_power(live.type or "") or UNRATED
+    dropped: tuple[str, ...] = ()
+    if totals_too and live.energy_today is not None:
+        more, why = yield from _totals(bus, inverter, live, memory, rated, rest)
+        values |= more
+        dropped = (f"energy_total_wh: {why}",) if why else ()
+    return Outcome(inverter.name, "ok", values, dropped=dropped, rated_power=rated)
+
+
+def _trio(bus: Bus, unit: Unit) -> Conversation[tuple[dict[str, Value], float]]:
+    """A 000xi: three inverters behind one address, each on a phase of its own; the whole is their sum. Sources: AN, WIO."""
+    subs: list[Measured] = []
+    for n in (1, 2, 3):
+        subs.append((yield from ask(codec.Sub(unit.address, n), within=_within(bus), idle=_idle(bus))))
+    values: dict[str, Value] = {}
+    for n, sub in enumerate(subs, 1):
+        values |= {
+            f"dc{n}_voltage_v": sub.u_dc,
+            f"dc{n}_current_a": sub.i_dc,
+            f"dc{n}_power_w": float(sub.p_dc),
+            f"ac_l{n}_voltage_v": sub.u_ac,
+            f"ac_l{n}_current_a": sub.i_ac,
+            f"ac_l{n}_power_w": float(sub.p_ac),
+        }
+    values |= {
+        "dc_power_w": float(sum(sub.p_dc for sub in subs)),
+        "ac_power_w": float(sum(sub.p_ac for sub in subs)),
+        "energy_today_wh": float(sum(sub.energy_today for sub in subs)),
+        "temperature_c": float(max(sub.temperature for sub in subs)),
+    }
+    odd = next((sub.status for sub in subs if sub.status not in FEEDING), subs[0].status)
+    values |= _status(odd)
+    kinds = {sub.type[:-1] for sub in subs if sub.type}
+    rated = sum(rated_power(sub.type or "") or UNRATED for sub in subs) / len(subs)
+    if len(kinds) == 1:
+        values["model"] = f"3x{kinds.pop()}"
+    return values, unit.rated_power_w or rated
+
+
+FEEDING = (4, 5)
+"""Status codes while power is fed in: at the maximum power point, searching or not."""
+
+
+def _standard(live: Measured) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        "dc1_voltage_v": live.u_dc,
+        "dc1_current_a": live.i_dc,
+        "dc_power_w": float(live.p_dc),
+        "ac_power_w": float(live.p_ac),
+        "temperature_c": float(live.temperature),
+        "energy_today_wh": float(live.energy_today),
+    }
+    if live.family == "xp":  # one figure for three phases: 381 V · 61.8 A · √3 = 40.8 kW beside 39.2 kW (KRTU)
+        values |= {"ac_voltage_v": live.u_ac, "ac_current_a": live.i_ac}
+    else:
+        values |= {"ac_l1_voltage_v": live.u_ac, "ac_l1_current_a": live.i_ac}
+    return values | _status(live.status, xp=live.family == "xp")
+
+
+def _generic(live: Generic) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for n, string in enumerate(live.strings, 1):
+        values |= {f"dc{n}_voltage_v": string.u, f"dc{n}_current_a": string.i}
+        if string.p is not None:
+            values[f"dc{n}_power_w"] = float(string.p)
+    for n, phase in enumerate(live.phases, 1):
+        values |= {f"ac_l{n}_voltage_v": phase.u, f"ac_l{n}_current_a": phase.i}
+    known = {
+        "dc_power_w": live.p_dc,
+        "ac_power_w": live.p_ac,
+        "ac_power_factor": None if live.cos_phi is None else live.cos_phi * (-1 if live.cos_phi_sign == "c" else 1),
+        "ac_frequency_hz": live.frequency,
+        "temperature_c": live.temperature,
+        "energy_today_wh": live.energy_today,
+    }
+    values |= {name: float(value) for name, value in known.items() if value is not None}
+    return values | _status(live.status) | {"model": live.type}
+
+
+def _status(code: int, *, xp: bool = False) -> dict[str, Value]:
+    text = status_text(code, xp=xp)
+    return {"status_code": code} | ({"status": text} if text else {})
+
+
+def _totals(
+    bus: Bus, inverter: Inverter, live: Measured | Generic, memory: Memory, rated: float, rest: int
+) -> Conversation[tuple[dict[str, Value], str]]:
+    """Ask for the totals of an inverter that has just answered; what goes wrong here costs the totals alone."""
+    unit: Unit = inverter.unit
+    left = (yield Listen(0)).left
+    if left < gap(bus) * (rest + 1) + ANSWER_TAKES:
+        return {}, "no time left in this run"
+    try:
+        reply = yield from ask(codec.TotalsOf(unit.address, live.energy_today), within=_within(bus), idle=_idle(bus))
+    except AnswerError as error:
+        return {}, error.what
+    except OutOfTime:
+        return {}, "no time left in this run"
+    default: totals.Unit | None = "Wh" if isinstance(live, Generic) else "kWh" if reply.address is None else None
+    verdict = totals.weigh(
+        memory.totals.get(inverter.name, totals.Memory()),
+        reply,
+        bus.boottime + bus.budget - left,
+        bus.boot_id,
+        rated=rated,
+        default=default,
+        setting=None if unit.total_unit == "auto" else unit.total_unit,
+        model=live.type or "",
+    )
+    memory.totals[inverter.name] = verdict.memory
+    known = {"operating_time_h": verdict.hours, "energy_total_wh": verdict.energy_wh}
+    return {name: value for name, value in known.items() if value is not None}, verdict.why
+
+
+_held_to_the_protocol: Driver = __import__("sys").modules[__name__]

@@ -1,0 +1,57 @@
+"""What a bus remembers between runs, besides what its driver keeps: whom it asked and heard when, and its counters."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pv_exec.box import paths
+from pv_exec.model import Outcome
+from pv_exec.run.judge import Track
+
+
+def load(runtime: str, state: str, bus: str) -> dict[str, bytes]:
+    """Everything kept for a bus by name; the runtime directory's copy is the younger one."""
+    return paths.read_kept(state, bus) | paths.read_kept(runtime, bus)
+
+
+def times(kept: Mapping[str, bytes], boot: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Boottimes of each inverter's last question and of its last good answer; those of another boot say nothing."""
+    entry = _load(kept.get("times", b""))
+    if entry.get("boot") != boot:
+        return {}, {}
+    return entry.get("asked", {}), entry.get("ok", {})
+
+
+def dump_times(kept: Mapping[str, bytes], boot: str, outcomes: Mapping[str, Outcome]) -> bytes:
+    """The times after a run with these outcomes, as they are kept."""
+    asked, ok = times(kept, boot)
+    for name, outcome in outcomes.items():
+        if outcome.attempts:
+            asked[name] = outcome.at
+        if outcome.state == "ok":
+            ok[name] = outcome.at
+    return json.dumps({"boot": boot, "asked": asked, "ok": ok}).encode()
+
+
+def tracks(kept: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Track]], tuple[float, str] | None]:
+    """The counters' tracks by inverter and quantity, and when (boottime, boot) they were last written to the disk."""
+    entry = _load(kept.get("tracks", b""))
+    try:
+        found = {name: {key: Track(*track) for key, track in of.items()} for name, of in entry.get("of", {}).items()}
+        saved = entry.get("saved")
+        return found, (float(saved[0]), str(saved[1])) if saved else None
+    except (TypeError, ValueError, AttributeError):
+        return {}, None  # written by another version: the counters are learned again
+
+
+def dump_tracks(of: Mapping[str, Mapping[str, Track]], saved: tuple[float, str] | None) -> bytes:
+    """The tracks as they are kept."""
+    return json.dumps({"saved": saved, "of": of}).encode()
+
+
+def _load(data: bytes) -> dict[str, Any]:
+    try:
+        what = json.loads(data)
+    except ValueError:
+        return {}
+    return what if isinstance(what, dict) else {}
