@@ -83,7 +83,7 @@ def kernel_synchronised() -> bool | None:
     although the clock is still good to a second: gained trust is to be kept with set_latch().
     """
     try:
-        import ctypes  # noqa: PLC0415 5 ms, and most boxes have one of the cheap signs
+        import ctypes  # 5 ms, and most boxes have one of the cheap signs
     except ImportError:
         return None
 
@@ -123,7 +123,7 @@ def set_latch(directory: str) -> bool:
 
     Only for what was seen (evidence, kernel), never for the setting "always": a setting may change within a boot.
     """
-    from pv_exec.box import paths  # noqa: PLC0415 paths is not needed to read a clock
+    from pv_exec.box import paths  # paths is not needed to read a clock
 
     said = {"boot_id": boot_id(), "since": round(boottime(), 3), "wall": round(time.time(), 3)}
     try:

@@ -83,7 +83,9 @@ def called(path: Path) -> str:
     return "the file" + items
 
 
-def take(cls: Callable[..., T], table: Mapping[str, Any], where: Path = (), *, also: Iterable[str] = ()) -> Taken[T]:
+def take(
+    cls: Callable[..., T], table: Mapping[str, Any], where: Path = (), *, also: Iterable[str] = ()
+) -> Taken[T]:
     """Turns a table into a `cls` (a NamedTuple class) and collects every fault.
 
     `where` is the path of the table; `also` are keys that someone else takes: they are no keys here, but may be what an
@@ -173,7 +175,11 @@ def _scalar(plain: Any, marks: tuple[Any, ...], found: Any) -> Any:
     """The value, or None if it is not one of this type. A bool is no int; an int is fine where a float is wanted."""
     kind = _kind(marks)
     if kind:
-        return _quantity(found, SECONDS if kind == "duration" else BYTES, plain) if isinstance(found, str) else None
+        return (
+            _quantity(found, SECONDS if kind == "duration" else BYTES, plain)
+            if isinstance(found, str)
+            else None
+        )
     if get_origin(plain) is Literal:
         return found if any(found == each and type(found) is type(each) for each in get_args(plain)) else None
     if plain is float and type(found) in (int, float):
@@ -190,7 +196,9 @@ def _quantity(text: str, units: Mapping[str, float], plain: Any) -> Any:
     pair = rf"\s*([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?)\s*({'|'.join(units)})"
     if not re.fullmatch(rf"(?:{pair})+\s*", text):
         return None
-    return plain(sum(float(number) * units[unit] for number, unit in re.findall(rf"{pair}(?![a-zA-Z])", text)))
+    return plain(
+        sum(float(number) * units[unit] for number, unit in re.findall(rf"{pair}(?![a-zA-Z])", text))
+    )
 
 
 def _within(value: Any, marks: tuple[Any, ...]) -> bool:
@@ -217,13 +225,17 @@ def _allowed(annotation: Any) -> str:
 def _allowed_plain(plain: Any, marks: tuple[Any, ...]) -> str:
     origin, kind = get_origin(plain), _kind(marks)
     if kind:
-        return {"duration": 'a duration in quotes such as "4s"', "size": 'a size in quotes such as "500MB"'}[kind]
+        return {"duration": 'a duration in quotes such as "4s"', "size": 'a size in quotes such as "500MB"'}[
+            kind
+        ]
     if origin is tuple:
         return f"an array, each item {_allowed(get_args(plain)[0])}"
     if origin is dict:
         return f"a table, each value {_allowed(get_args(plain)[1])}"
     if plain is str:
-        example = next((mark.example for mark in marks if isinstance(mark, Text) and isinstance(mark.example, str)), "")
+        example = next(
+            (mark.example for mark in marks if isinstance(mark, Text) and isinstance(mark.example, str)), ""
+        )
         return "a string in quotes" + (f" such as {_toml(example)}" if example else "")
     return {int: "an integer", float: "a number", bool: "true or false"}.get(plain, "a table")
 
@@ -240,12 +252,19 @@ def _allowed_range(marks: tuple[Any, ...]) -> str:
 
 def _shown(found: Any, *, secret: bool = False) -> str:
     """What was found, as it stands in the file, and what that is."""
-    name = {str: "a string", bool: "a boolean", int: "an integer", float: "a float", list: "an array", dict: "a table"}
+    name = {
+        str: "a string",
+        bool: "a boolean",
+        int: "an integer",
+        float: "a float",
+        list: "an array",
+        dict: "a table",
+    }
     kind = name.get(type(found), "a date or time")
     if secret or isinstance(found, list | dict):
         return kind
     text = str(found) if kind == "a date or time" else _toml(found)
-    return kind if len(text) > 60 else text if isinstance(found, bool) else f"{text} ({kind})"  # noqa: PLR2004 a line's worth
+    return kind if len(text) > 60 else text if isinstance(found, bool) else f"{text} ({kind})"
 
 
 def _hint(plain: Any, marks: tuple[Any, ...], found: Any) -> str:
@@ -268,11 +287,13 @@ def _hint(plain: Any, marks: tuple[Any, ...], found: Any) -> str:
 
 
 def _unknown(path: Path, keys: list[str]) -> Fault:
-    return Fault(path, "", "", _nearest(str(path[-1]), keys) or f"known: {', '.join(sorted(set(keys)))}", "unknown")
+    return Fault(
+        path, "", "", _nearest(str(path[-1]), keys) or f"known: {', '.join(sorted(set(keys)))}", "unknown"
+    )
 
 
 def _nearest(found: str, words: list[str]) -> str:
-    import difflib  # noqa: PLC0415 costs 5 ms, and most configurations have no fault
+    import difflib  # costs 5 ms, and most configurations have no fault
 
     lowered = {word.lower(): word for word in words}
     near = difflib.get_close_matches(found.lower().replace("-", "_"), lowered, 1)
@@ -302,11 +323,21 @@ def sample(cls: Callable[..., Any], header: str = "") -> list[str]:
         elif maybe:  # a table, or tables, that need not be there: everything commented
             title, *body = sample(maybe[0], name)
             title = f"[{title}]" if get_origin(plain) is tuple else title
-            tables += ["", *said, f"# {title}", *(line if line[:1] in "#" else f"# {line}" for line in body)]
+            tables += [
+                "",
+                *said,
+                f"# {title}",
+                *(line if line.startswith("#") or not line else f"# {line}" for line in body),
+            ]
         else:
             value = text.example if default is None else default
             shown = _toml(_placeholder(annotation) if value is None else value, _kind_of(annotation))
-            own += [*said, f"{_key(key)} = {shown}" if field not in schema._field_defaults else f"# {_key(key)} = {shown}"]
+            own += [
+                *said,
+                f"{_key(key)} = {shown}"
+                if field not in schema._field_defaults
+                else f"# {_key(key)} = {shown}",
+            ]
     return own + tables
 
 
@@ -332,13 +363,13 @@ def effective(instance: Any, header: str = "") -> list[str]:
 
 
 def _kind_of(annotation: Any) -> str:
-    """duration or size, also when it is a member of a union or the item of an array."""
+    """The unit, also when it is a member of a union or the item of an array."""
     plain, marks = _opened(annotation)
     return _kind(marks) or next(filter(None, map(_kind_of, get_args(plain))), "")
 
 
 def _placeholder(annotation: Any) -> Any:
-    plain, marks = _opened(annotation)
+    plain, _ = _opened(annotation)
     if get_origin(plain) in (Union, types.UnionType):
         return _placeholder(get_args(plain)[0])
     if get_origin(plain) is Literal:
@@ -362,7 +393,11 @@ def _toml(value: Any, kind: str = "") -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda control: f"\\u{ord(control[0]):04x}", escaped) + '"'
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(key)} = {_toml(each, kind)}" for key, each in value.items()) + " }" if value else "{}"
+        return (
+            "{ " + ", ".join(f"{_key(key)} = {_toml(each, kind)}" for key, each in value.items()) + " }"
+            if value
+            else "{}"
+        )
     if hasattr(value, "_asdict"):
         return _toml({key.rstrip("_"): each for key, each in value._asdict().items() if each is not None})
     return "[" + ", ".join(_toml(each, kind) for each in value) + "]"
@@ -372,7 +407,11 @@ def _with_unit(value: float, units: Mapping[str, float]) -> str:
     """The number in the greatest unit that keeps it whole; weeks are rarely meant, thousands are (500MB, not 488281.25KiB)."""
     if not value:
         return "0s" if units is SECONDS else "0B"
-    for unit in ("d", "h", "m", "s", "ms") if units is SECONDS else ("TB", "GB", "MB", "kB", "TiB", "GiB", "MiB", "KiB"):
+    for unit in (
+        ("d", "h", "m", "s", "ms")
+        if units is SECONDS
+        else ("TB", "GB", "MB", "kB", "TiB", "GiB", "MiB", "KiB")
+    ):
         count = value / units[unit]
         if abs(count - round(count)) < 1e-9 * max(1.0, count) and round(count):
             return f"{round(count)}{unit}"
@@ -502,7 +541,9 @@ class _Scanner:
         long = self.text.startswith(quote * 3, self.at)
         body = r"(?:\\.|[^\\])*?" if quote == '"' else r".*?"
         ends = quote * 3 + f"{quote}{{0,2}}(?!{quote})" if long else quote
-        inside = re.compile(f"{quote * (3 if long else 1)}({body}){ends}", re.DOTALL).match(self.text, self.at)
+        inside = re.compile(f"{quote * (3 if long else 1)}({body}){ends}", re.DOTALL).match(
+            self.text, self.at
+        )
         if not inside:
             raise ValueError(self.at)
         self.at = inside.end()
@@ -510,7 +551,7 @@ class _Scanner:
 
 
 def _unescaped(text: str) -> str:
-    import json  # noqa: PLC0415 a quoted key with an escape in it, in a faulty file
+    import json  # a quoted key with an escape in it, in a faulty file
 
     try:
         return str(json.loads(f'"{text}"'))

@@ -23,7 +23,8 @@ def elevation(unix_s: float, latitude_deg: float, longitude_deg: float) -> float
     sidereal = radians(280.46062 + 360.98564737 * days)  # Greenwich mean sidereal time, as an angle
     hour_angle = sidereal + radians(longitude_deg) - right_ascension
     latitude = radians(latitude_deg)
-    return degrees(asin(sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * cos(hour_angle)))
+    height = sin(latitude) * sin(declination) + cos(latitude) * cos(declination) * cos(hour_angle)
+    return degrees(asin(max(-1.0, min(1.0, height))))  # rounding may pass 1 under the zenith
 
 
 def phase(elevation_deg: float) -> str:
