@@ -22,10 +22,12 @@ class Site(NamedTuple):
     name: Annotated[str, Text("Tag site= on every line.", "pv_strass")] = ""
     host: Annotated[str, Text("Tag host= on every line; without it the host name.")] = ""
     latitude: Annotated[
-        float | None, Text("Degrees north; with longitude, to know night from failure.", 47.27), Range(-90, 90)
+        float | None,
+        Text("Degrees north; with longitude, to know night from failure.", 47.27),
+        Range(-90, 90),
     ] = None
     longitude: Annotated[float | None, Text("Degrees east.", 11.39), Range(-180, 180)] = None
-    tags: Annotated[dict[str, str], Text("Further tags for every line.")] = {}
+    tags: Annotated[dict[str, str] | None, Text("Further tags for every line.")] = None
 
 
 class Clock(NamedTuple):
@@ -39,7 +41,10 @@ class Clock(NamedTuple):
         ),
     ] = "auto"
     hold: Annotated[
-        Duration, Text("How long readings of an untrusted clock wait for a right one before they go out marked (needs the spool).")
+        Duration,
+        Text(
+            "How long readings of an untrusted clock wait for a right one before they go out marked (needs the spool)."
+        ),
     ] = 900.0
 
 
@@ -47,11 +52,17 @@ class Read(NamedTuple):
     """[read]"""
 
     interval: Annotated[
-        Duration, Text("How often a bus is read: for `pv-setup telegraf` and to judge freshness. A bus may set its own."), Range(1, 86400)
+        Duration,
+        Text(
+            "How often a bus is read: for `pv-setup telegraf` and to judge freshness. A bus may set its own."
+        ),
+        Range(1, 86400),
     ] = 60.0
     deadline: Annotated[
         Duration | Literal["auto"],
-        Text("How long a run may take, from the start of the process. auto: what the wire needs with room, at least 4s. A bus may set its own."),
+        Text(
+            "How long a run may take, from the start of the process. auto: what the wire needs with room, at least 4s. A bus may set its own."
+        ),
         Range(0.5, 3600),
     ] = "auto"
 
@@ -64,16 +75,22 @@ class BusKeys(NamedTuple):
     port: Annotated[
         str, Text("A device or a glob of devices, or tcp://host:port of a serial bridge.", "/dev/ttyUSB0")
     ]
-    interval: Annotated[Duration | None, Text("How often this bus is read, where not as [read] says."), Range(1, 86400)] = None
+    interval: Annotated[
+        Duration | None, Text("How often this bus is read, where not as [read] says."), Range(1, 86400)
+    ] = None
     deadline: Annotated[
-        Duration | Literal["auto"] | None, Text("How long a run may take on this bus, where not as [read] says."), Range(0.5, 3600)
+        Duration | Literal["auto"] | None,
+        Text("How long a run may take on this bus, where not as [read] says."),
+        Range(0.5, 3600),
     ] = None
 
 
 class Spool(NamedTuple):
     """[spool] (checked, not used yet)"""
 
-    path: Annotated[str, Text("The SQLite file that keeps readings until the server holds them.")] = "/var/lib/pv-exec/spool.db"
+    path: Annotated[str, Text("The SQLite file that keeps readings until the server holds them.")] = (
+        "/var/lib/pv-exec/spool.db"
+    )
     keep: Annotated[Duration, Text("How long delivered readings stay.")] = 30 * 86400.0
     max_size: Annotated[Size, Text("The most it may take on the disk.")] = 500_000_000
 
@@ -94,17 +111,24 @@ class Paths(NamedTuple):
     """[paths]"""
 
     state: Annotated[
-        str, Text("Where durable files go; without it $STATE_DIRECTORY, then /var/lib/pv-exec.", "/var/lib/pv-exec")
+        str,
+        Text(
+            "Where durable files go; without it $STATE_DIRECTORY, then /var/lib/pv-exec.", "/var/lib/pv-exec"
+        ),
     ] = ""
     runtime: Annotated[
-        str, Text("Where files of this boot go; without it $RUNTIME_DIRECTORY, then /run/pv-exec.", "/run/pv-exec")
+        str,
+        Text(
+            "Where files of this boot go; without it $RUNTIME_DIRECTORY, then /run/pv-exec.", "/run/pv-exec"
+        ),
     ] = ""
 
 
 class BusTable(NamedTuple):
     """A [[bus]] with its generic keys settled and the rest as it stands in the file; the driver's settings take that."""
 
-    index: int
+    place: int
+    """Its position in the file, from 0."""
     name: str
     keys: BusKeys | None
     """None where a fault stands in the way."""
@@ -145,7 +169,9 @@ def load(path: str) -> Config:
         with open(path, "rb") as file:
             text = file.read().decode()
     except OSError as error:
-        raise ConfigUnreadable(f"the configuration {path} cannot be read: {error.strerror}", _remedy(error)) from error
+        raise ConfigUnreadable(
+            f"the configuration {path} cannot be read: {error.strerror}", _remedy(error)
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigFaults(f"the configuration {path} is no UTF-8 text (byte {error.start})") from error
     try:
@@ -182,7 +208,12 @@ def parse(table: Mapping[str, Any], path: str = "", text: str = "") -> Config:
     here = os.path.dirname(os.path.abspath(path)) if path else os.getcwd()
     found["paths"] = Paths(*(os.path.join(here, one) if one else "" for one in found["paths"]))
     return Config(
-        path, text, buses=buses, watchdog=watchdog if isinstance(watchdog, Mapping) else {}, faults=(*faults, *wrong), **found
+        path,
+        text,
+        buses=buses,
+        watchdog=watchdog if isinstance(watchdog, Mapping) else {},
+        faults=(*faults, *wrong),
+        **found,
     )
 
 
@@ -196,7 +227,13 @@ def _unknown(key: str) -> Fault:
     from difflib import get_close_matches
 
     near = get_close_matches(key, [*TABLES, "bus", "watchdog"], 1)
-    return Fault((key,), key, "one of " + ", ".join([*TABLES, "bus", "watchdog"]), f'did you mean "{near[0]}"?' if near else "", "unknown")
+    return Fault(
+        (key,),
+        key,
+        "one of " + ", ".join([*TABLES, "bus", "watchdog"]),
+        f'did you mean "{near[0]}"?' if near else "",
+        "unknown",
+    )
 
 
 def _buses(given: Any) -> tuple[tuple[BusTable, ...], list[Fault]]:
@@ -214,5 +251,3 @@ def _buses(given: Any) -> tuple[tuple[BusTable, ...], list[Fault]]:
             faults.append(Fault((*where, "name"), repr(name), "a name that no other bus has"))
         buses.append(BusTable(index, name, taken.value, rest, tuple(faults)))
     return tuple(buses), []
-
-

@@ -53,7 +53,7 @@ Step = Send | Listen | Report | Keep
 Conversation = Generator[Step, Heard, T]
 
 
-class OutOfTime(Exception):  # noqa: N818 -- a signal thrown into the conversation, not a fault of anybody's
+class OutOfTime(Exception):
     """The budget of the bus is used up: only Report and Keep are performed from here on."""
 
 
@@ -136,29 +136,31 @@ def turn(inverter: Inverter, measure: Conversation[Outcome]) -> Conversation[Out
     """
     attempts = 0
     first = last = None
-    step: Step | None
+
+    def told(outcome: Outcome) -> Outcome:
+        spent = 0.0 if first is None or last is None else first - last
+        return outcome._replace(attempts=attempts, duration=spent)
+
     try:
         step = next(measure)
         while True:
-            if isinstance(step, Send):
-                attempts = max(attempts, step.attempt)
             try:
                 heard = yield step
             except OutOfTime as late:
                 step = measure.throw(late)
                 continue
+            if isinstance(step, Send):
+                attempts = max(attempts, step.attempt)
             if isinstance(step, Send | Listen):
                 last = heard.left
                 first = last if first is None else first
             step = measure.send(heard)
     except StopIteration as end:
-        outcome: Outcome = end.value
+        return told(end.value)
     except AnswerError as error:
-        outcome = Outcome(inverter.name, STATE_OF[type(error)], error=error.what)
+        return told(Outcome(inverter.name, STATE_OF[type(error)], error=error.what))
     except OutOfTime:
-        outcome = Outcome(inverter.name, "timeout", error="the time for this bus was used up")
-    spent = 0.0 if first is None or last is None else first - last
-    return outcome._replace(attempts=attempts, duration=spent)
+        return told(Outcome(inverter.name, "timeout", error="the time for this bus was used up"))
 
 
 class Link(Protocol):
@@ -188,12 +190,16 @@ class Driver(Protocol):
     """A family of inverters: a module of this shape, and one line in the registry."""
 
     WIRE: Wire
-    Options: Callable[..., Any]
-    """NamedTuple: the keys of `[[bus]]` that only this family has."""
-    Unit: Callable[..., Any]
-    """NamedTuple: the keys of `[[bus.inverter]]` besides `name`."""
     SHORT: str
     """The key of Unit that a plain number in `inverters = [1, 2]` stands for; it is unique on a bus."""
+
+    @property
+    def Options(self) -> Callable[..., Any]:  # noqa: N802 -- a NamedTuple class
+        """The keys of `[[bus]]` that only this family has."""
+
+    @property
+    def Unit(self) -> Callable[..., Any]:  # noqa: N802 -- as Options
+        """The keys of `[[bus.inverter]]` besides `name`."""
 
     def read(self, bus: Bus, /) -> Conversation[None]:
         """Ask every inverter of the bus; Report(Outcome) for each."""

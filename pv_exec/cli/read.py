@@ -35,8 +35,7 @@ def main() -> None:
     except PvError as error:
         _complain("E!", str(error))
         status = error.exit_status
-    sys.stdout = sys.__stdout__ = None  # nothing is left to flush, and a closed stdout must not end in a traceback
-    os._exit(status)
+    os._exit(status)  # nothing is left to flush, and a closed stdout must not end in a traceback
 
 
 def _main(argv: list[str]) -> int:
@@ -116,10 +115,22 @@ def _print(text: str) -> None:
 
 def _tell(reading: Reading, faults: tuple[Fault, ...], settings: config.Config, verbose: int) -> None:
     """On stderr, the most important fact first: Telegraf shows one line of it."""
-    said = [f"{bus}/{name}: {one.state}: {one.error}" for bus, of in reading.outcomes.items() for name, one in of.items() if one.state not in QUIET]
-    worst = ["E!" if one.state not in ("silent", "corrupt", "timeout") else "W!" for of in reading.outcomes.values() for one in of.values() if one.state not in QUIET]
+    said = [
+        f"{bus}/{name}: {one.state}: {one.error}"
+        for bus, of in reading.outcomes.items()
+        for name, one in of.items()
+        if one.state not in QUIET
+    ]
+    worst = [
+        "E!" if one.state not in ("silent", "corrupt", "timeout") else "W!"
+        for of in reading.outcomes.values()
+        for one in of.values()
+        if one.state not in QUIET
+    ]
     warnings = [_located(fault, settings) for fault in faults]
-    messages = sorted(zip(worst, said, strict=True), key=lambda pair: pair[0] != "E!") + [("W!", text) for text in warnings]
+    messages = sorted(zip(worst, said, strict=True), key=lambda pair: pair[0] != "E!") + [
+        ("W!", text) for text in warnings
+    ]
     if messages and not (sys.stderr and sys.stderr.isatty()) and not verbose:
         level, text = messages[0]
         more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
@@ -181,13 +192,29 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         epilog="Exit status: 0 when a line was printed, 64 usage, 69 with --strict when an inverter that should answer did not, "
         "77 the configuration cannot be read, 78 no bus in it can.",
     )
-    parser.add_argument("-c", "--config", metavar="FILE", help=f"default: ${config.VARIABLE}, then {config.DEFAULT_PATH}")
-    parser.add_argument("--format", choices=("line", "table", "json", "none"), default="line", help="default: line")
-    parser.add_argument("--bus", metavar="NAME", action="append", default=[], help="only this bus (may be repeated)")
-    parser.add_argument("--only", metavar="INVERTER", action="append", default=[], help="only this inverter (may be repeated)")
-    parser.add_argument("--deadline", metavar="D", type=_duration, help='end by then, such as "4s"; default: as configured')
-    parser.add_argument("--strict", action="store_true", help="exit 69 when an inverter that should answer did not")
-    parser.add_argument("--trace", metavar="FILE", help="append every byte with its direction and time as JSON lines")
-    parser.add_argument("-v", "--verbose", action="count", default=0, help="tell everything on stderr, not the worst alone")
+    parser.add_argument(
+        "-c", "--config", metavar="FILE", help=f"default: ${config.VARIABLE}, then {config.DEFAULT_PATH}"
+    )
+    parser.add_argument(
+        "--format", choices=("line", "table", "json", "none"), default="line", help="default: line"
+    )
+    parser.add_argument(
+        "--bus", metavar="NAME", action="append", default=[], help="only this bus (may be repeated)"
+    )
+    parser.add_argument(
+        "--only", metavar="INVERTER", action="append", default=[], help="only this inverter (may be repeated)"
+    )
+    parser.add_argument(
+        "--deadline", metavar="D", type=_duration, help='end by then, such as "4s"; default: as configured'
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit 69 when an inverter that should answer did not"
+    )
+    parser.add_argument(
+        "--trace", metavar="FILE", help="append every byte with its direction and time as JSON lines"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="tell everything on stderr, not the worst alone"
+    )
     parser.add_argument("--version", action="version", version=f"pv-exec {__version__}")
     return parser.parse_args(argv)

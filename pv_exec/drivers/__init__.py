@@ -1,6 +1,7 @@
 """The registry: a family of inverters is one folder here and one line below; nothing is imported until a bus asks for it."""
 
 import sys
+from typing import TYPE_CHECKING
 
 from pv_exec.box.errors import ConfigFaults
 from pv_exec.conversation import Driver
@@ -8,6 +9,11 @@ from pv_exec.conversation import Driver
 DRIVERS = {
     "kaco": "pv_exec.drivers.kaco.driver",
 }
+
+if TYPE_CHECKING:  # a typed line for each holds it to the Protocol
+    from pv_exec.drivers.kaco import driver as kaco
+
+    _kaco: Driver = kaco
 
 
 def load(name: str) -> Driver:
@@ -17,5 +23,5 @@ def load(name: str) -> Driver:
     except KeyError:
         raise ConfigFaults(f'there is no driver "{name}"', f"choose one of: {', '.join(DRIVERS)}") from None
     __import__(path)  # and not importlib, which nothing else needs at start-up
-    driver: Driver = sys.modules[path]  # type: ignore[assignment]  # each driver.py holds itself to the Protocol, once
+    driver: Driver = sys.modules[path]  # each driver.py holds itself to the Protocol
     return driver

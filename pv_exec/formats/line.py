@@ -25,7 +25,9 @@ def encode(line: Line) -> str:
         if key and value
     )
     fields = ",".join(
-        f"{clean(key).translate(_NAME)}={text}" for key, value in line.fields.items() if (text := _value(value)) is not None
+        f"{clean(key).translate(_NAME)}={text}"
+        for key, value in line.fields.items()
+        if (text := _value(value)) is not None
     )
     return f"{line.measurement}{tags} {fields} {line.stamp.seconds}000000000\n" if fields else ""
 
@@ -58,5 +60,3 @@ def _number(value: float) -> str:
     """Shortest decimal that reads back the same; no exponent where a person would not write one."""
     text = repr(value)
     return text.removesuffix(".0")
-
-

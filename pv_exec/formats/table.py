@@ -36,7 +36,9 @@ def render(lines: list[Line]) -> str:
     rows = [("bus", "inverter", "state", *(title for title, _, _ in COLUMNS))]
     for key, line in health.items():
         mine = values.get(key, {})
-        rows.append((*key, str(line.fields["state"]), *(_cell(mine, name, form) for _, name, form in COLUMNS)))
+        rows.append(
+            (*key, str(line.fields["state"]), *(_cell(mine, name, form) for _, name, form in COLUMNS))
+        )
     text = _aligned(rows)
     for key, line in health.items():
         text += _details(key, values.get(key, {}))
@@ -77,7 +79,10 @@ def _aligned(rows: list[tuple[str, ...]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     numeric = range(3, 7)
     return "".join(
-        "  ".join(cell.rjust(width) if at in numeric else cell.ljust(width) for at, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.rjust(width) if at in numeric else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         + "\n"
         for row in rows
     )

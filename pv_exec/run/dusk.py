@@ -23,7 +23,9 @@ def chosen(
     """
     if elevation is None or phase(elevation) != "night":
         return inverters
-    longest = min((inverter.name for inverter in inverters), key=lambda name: asked.get(name, 0.0), default="")
+    longest = min(
+        (inverter.name for inverter in inverters), key=lambda name: asked.get(name, 0.0), default=""
+    )
     picked = []
     for inverter in inverters:
         name = inverter.name

@@ -15,7 +15,12 @@ SETTLE = 3600.0
 UNRATED = 1e6
 """W: for an inverter whose rated power is not known, the range of the vocabulary is all there is."""
 
-ROUNDING = {"energy_total_wh": 1000.0, "energy_today_wh": 100.0, "operating_time_h": 0.1, "feed_in_time_h": 0.1}
+ROUNDING = {
+    "energy_total_wh": 1000.0,
+    "energy_today_wh": 100.0,
+    "operating_time_h": 0.1,
+    "feed_in_time_h": 0.1,
+}
 """How far a counter may jump by its own resolution (some count whole kWh), in its own unit."""
 
 MORNING = 500.0
@@ -78,12 +83,16 @@ def _misfit(quantity: Quantity | None, value: Value) -> str:
     return ""
 
 
-def _follow(name: str, track: Track | None, value: float, outcome: Outcome, boot: str) -> tuple[Track, str, str]:
+def _follow(
+    name: str, track: Track | None, value: float, outcome: Outcome, boot: str
+) -> tuple[Track, str, str]:
     """The track after this value, why the value is left out ("": it is not), and the text of an event ("": none)."""
     at = outcome.at
     rate = 1.0 if name.endswith("_h") else outcome.rated_power or UNRATED
     here = Track(value, at, boot)
-    if track is None or _can_follow(track.value, value, track.boot == boot, at - track.at, rate, ROUNDING[name]):
+    if track is None or _can_follow(
+        track.value, value, track.boot == boot, at - track.at, rate, ROUNDING[name]
+    ):
         return here, "", ""
     daily = name == "energy_today_wh"
     if daily and value < track.value and value <= MORNING:
@@ -104,7 +113,9 @@ def _follow(name: str, track: Track | None, value: float, outcome: Outcome, boot
     return track._replace(new=value, new_at=at), f"{what}: a new base, {tried}", ""
 
 
-def _can_follow(before: float, value: float, same_boot: bool, seconds: float, rate: float, rounding: float) -> bool:
+def _can_follow(
+    before: float, value: float, same_boot: bool, seconds: float, rate: float, rounding: float
+) -> bool:
     """Whether a counter can have come from `before` to `value`. Over a reboot nobody knows how long it took."""
     grown = value - before
     return grown >= 0 and (not same_boot or grown <= rate * seconds / 3600 + rounding)

@@ -69,7 +69,7 @@ def _wait_for_lock(runtime: str) -> lock.Lock:
             signal.sigtimedwait((), STEP)
 
 
-def _keep(runtime: str, state: str, bus: str, name: str, data: bytes, durable: bool) -> None:  # noqa: FBT001 -- as it came through the pipe
+def _keep(runtime: str, state: str, bus: str, name: str, data: bytes, durable: bool) -> None:
     for directory in (runtime, state) if durable else (runtime,):
         try:
             paths.write_kept(directory, bus, name, data, durable=durable and directory == state)
@@ -77,11 +77,20 @@ def _keep(runtime: str, state: str, bus: str, name: str, data: bytes, durable: b
             pass  # a full or read-only disk costs the memory, never the reading
 
 
-def _end(runtime: str, state: str, boot: str, bus: str, record: tuple[object, ...] | None, outcomes: dict[str, tuple[object, ...]]) -> None:
+def _end(
+    runtime: str,
+    state: str,
+    boot: str,
+    bus: str,
+    record: tuple[object, ...] | None,
+    outcomes: dict[str, tuple[object, ...]],
+) -> None:
     """Add the end to the run record, if the run wrote one, and note who was asked and who answered."""
     by_name = {name: Outcome(*outcome) for name, outcome in outcomes.items()}  # type: ignore[arg-type]  # as sent by the worker
     kept = memory.load(runtime, state, bus)
     _keep(runtime, state, bus, "times", memory.dump_times(kept, boot, by_name), durable=False)
     if record:
-        states = {name: {"state": one.state, "at": one.at, "error": one.error} for name, one in by_name.items()}
+        states = {
+            name: {"state": one.state, "at": one.at, "error": one.error} for name, one in by_name.items()
+        }
         records.finish(runtime, records.Record(*record), states)  # type: ignore[arg-type]

@@ -37,7 +37,10 @@ def tracks(kept: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Track]], tupl
     """The counters' tracks by inverter and quantity, and when (boottime, boot) they were last written to the disk."""
     entry = _load(kept.get("tracks", b""))
     try:
-        found = {name: {key: Track(*track) for key, track in of.items()} for name, of in entry.get("of", {}).items()}
+        found = {
+            name: {key: Track(*track) for key, track in of.items()}
+            for name, of in entry.get("of", {}).items()
+        }
         saved = entry.get("saved")
         return found, (float(saved[0]), str(saved[1])) if saved else None
     except (TypeError, ValueError, AttributeError):

@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 from pv_exec import drivers, links
 from pv_exec.box import clock, proc
-from pv_exec.conversation import Driver
 from pv_exec.model import Event, Outcome
 from pv_exec.run import pipes
 from pv_exec.run.keeper import keep
 from pv_exec.run.plan import BusPlan, Plan
-from pv_exec.run.worker import Opener, child_of, work
+from pv_exec.run.worker import child_of, work
 
 HELLO = 0.05
 """Seconds to wait for the keeper's number once all buses are done; it has had the whole run to count."""
@@ -93,10 +92,11 @@ class Run:
 
     def _fork(self) -> None:
         """Everything a child needs is imported before; nothing is opened before."""
-        ready: list[tuple[_Child, Driver, Opener]] = []
-        for child in self.children:
-            if not child.ended:
-                ready.append((child, drivers.load(child.bus.driver), links.opener(child.bus.port)))
+        ready = [
+            (child, drivers.load(child.bus.driver), links.opener(child.bus.port))
+            for child in self.children
+            if not child.ended
+        ]
         keeper_in, self.to_keeper = os.pipe()
         from_keeper, keeper_out = os.pipe()
         child_of(os.fork, partial(keep, self.plan, keeper_in, keeper_out, self.ends), (keeper_in, keeper_out))
@@ -179,4 +179,8 @@ class Run:
 
 def _what_hangs(pid: int) -> str:
     process = proc.state(pid) if pid else None
-    return f"the reader of this bus did not end: {proc.describe(process)}" if process else "the reader of this bus did not end"
+    return (
+        f"the reader of this bus did not end: {proc.describe(process)}"
+        if process
+        else "the reader of this bus did not end"
+    )

@@ -75,7 +75,9 @@ def make(config: Config) -> tuple[Plan, tuple[Fault, ...]]:
         buses.append(bus._replace(others=tuple(others)))
         faults += wrong
     if not config.buses:
-        faults.append(Fault(("bus",), "nothing", "at least one [[bus]] table", "pv-setup sample prints one", "missing"))
+        faults.append(
+            Fault(("bus",), "nothing", "at least one [[bus]] table", "pv-setup sample prints one", "missing")
+        )
     paths = config.paths
     return Plan(_site(config), tuple(buses), config.clock.trust, paths.runtime, paths.state), tuple(faults)
 
@@ -86,12 +88,16 @@ def select(plan: Plan, buses: Iterable[str], inverters: Iterable[str]) -> Plan:
     known = [bus.name for bus in plan.buses]
     for name in buses:
         if name not in known:
-            raise ConfigFaults(f'no bus is called "{name}"', f"the configuration has: {', '.join(known) or 'none'}")
+            raise ConfigFaults(
+                f'no bus is called "{name}"', f"the configuration has: {', '.join(known) or 'none'}"
+            )
     kept = [bus for bus in plan.buses if not buses or bus.name in buses]
     names = [inverter.name for bus in kept for inverter in bus.inverters]
     for name in inverters:
         if name not in names:
-            raise ConfigFaults(f'no inverter is called "{name}"', f"the configuration has: {', '.join(names) or 'none'}")
+            raise ConfigFaults(
+                f'no inverter is called "{name}"', f"the configuration has: {', '.join(names) or 'none'}"
+            )
     if inverters:
         kept = [
             bus._replace(inverters=tuple(one for one in bus.inverters if one.name in inverters))
@@ -103,13 +109,13 @@ def select(plan: Plan, buses: Iterable[str], inverters: Iterable[str]) -> Plan:
 
 def _site(config: Config) -> Site:
     site = config.site
-    tags = {"site": site.name, "host": site.host or os.uname().nodename, **site.tags}
+    tags = {"site": site.name, "host": site.host or os.uname().nodename, **(site.tags or {})}
     position = (site.latitude, site.longitude) if site.longitude is not None else (None, None)
     return Site({key: value for key, value in tags.items() if value}, *position)
 
 
 def _bus(config: Config, table: BusTable, ports: list[str]) -> tuple[BusPlan, list[Fault]]:
-    where: Path = ("bus", table.index)
+    where: Path = ("bus", table.place)
     faults = list(table.faults)
     keys = table.keys
     driver: Driver | None = None
@@ -131,7 +137,15 @@ def _bus(config: Config, table: BusTable, ports: list[str]) -> tuple[BusPlan, li
     faults += _unwritable(table.name, (*where, "name"))
     fault = next((str(one) for one in faults if one.kind != "unknown"), "")
     interval = (keys and keys.interval) or config.read.interval
-    plan = BusPlan(table.name, keys.driver if keys else "unknown", keys.port if keys else "", inverters, options, interval, LEAST_DEADLINE)
+    plan = BusPlan(
+        table.name,
+        keys.driver if keys else "unknown",
+        keys.port if keys else "",
+        inverters,
+        options,
+        interval,
+        LEAST_DEADLINE,
+    )
     if driver and not fault:
         needs = driver.takes(Bus(table.name, inverters, options))
         asked = (keys and keys.deadline) or config.read.deadline
@@ -145,7 +159,9 @@ def _inverters(table: BusTable, driver: Driver, where: Path) -> tuple[tuple[Inve
     short, long = (table.rest.get(key) for key in LISTS)
     if short is not None and long is not None:
         both = "either inverters = […] or [[bus.inverter]] tables"
-        return (), [Fault((*where, LISTS[0]), "both forms of the list", both, "keep the tables, they say more")]
+        return (), [
+            Fault((*where, LISTS[0]), "both forms of the list", both, "keep the tables, they say more")
+        ]
     if short is not None:
         if not isinstance(short, list):
             return (), [Fault((*where, LISTS[0]), repr(short), "a list, such as [1, 2, 3]")]
@@ -161,7 +177,9 @@ def _inverters(table: BusTable, driver: Driver, where: Path) -> tuple[tuple[Inve
         if not isinstance(one, Mapping):
             faults.append(Fault(here, repr(one), "a table headed [[bus.inverter]]"))
             continue
-        taken = take(driver.Unit, {key: value for key, value in one.items() if key != "name"}, here, also=("name",))
+        taken = take(
+            driver.Unit, {key: value for key, value in one.items() if key != "name"}, here, also=("name",)
+        )
         faults += [fault._replace(path=here) if short is not None else fault for fault in taken.faults]
         identity = getattr(taken.value, driver.SHORT, None)
         name = one.get("name", "" if identity is None else str(identity))
@@ -201,7 +219,14 @@ def _port(port: str, driver: Driver, ports: list[str], where: Path) -> list[Faul
         if not host or not number.isdecimal() or not 0 < int(number) < 65536:
             return [Fault(where, repr(port), "tcp://host:port, with a port from 1 to 65535")]
     if port in ports:
-        return [Fault(where, repr(port), "a device of its own for every bus", "list all inverters of one line under one [[bus]]")]
+        return [
+            Fault(
+                where,
+                repr(port),
+                "a device of its own for every bus",
+                "list all inverters of one line under one [[bus]]",
+            )
+        ]
     return []
 
 
@@ -216,4 +241,6 @@ def _one_of(where: Path, found: str, allowed: Iterable[str]) -> Fault:
     from difflib import get_close_matches
 
     near = get_close_matches(found, list(allowed), 1)
-    return Fault(where, repr(found), "one of " + ", ".join(allowed), f'did you mean "{near[0]}"?' if near else "")
+    return Fault(
+        where, repr(found), "one of " + ", ".join(allowed), f'did you mean "{near[0]}"?' if near else ""
+    )

@@ -49,10 +49,14 @@ def lines(plan: Plan, reading: Reading, now: Now, spool: str) -> list[Line]:
             if outcome.values:
                 found.append(line("pv_inverter", tags, outcome.values, stamp))
             last_ok = now.boottime if outcome.state == "ok" else reading.last_ok.get(bus, {}).get(name)
-            found.append(line("pv_read", tags, _health(outcome, reading, now.boottime, last_ok, spool), stamp))
+            found.append(
+                line("pv_read", tags, _health(outcome, reading, now.boottime, last_ok, spool), stamp)
+            )
     for bus, event in reading.events:
         tags = {**plan.site.tags, "bus": bus, "driver": drivers[bus], "inverter": event.inverter}
-        found.append(line("pv_event", tags, {"kind": event.kind, "text": event.text}, _stamp(0.0, reading, now)))
+        found.append(
+            line("pv_event", tags, {"kind": event.kind, "text": event.text}, _stamp(0.0, reading, now))
+        )
     return found
 
 
@@ -61,7 +65,9 @@ def _stamp(at: float, reading: Reading, now: Now) -> Stamp:
     return Stamp(int(now.wall - (now.boottime - at if at else 0.0)), reading.trusted)
 
 
-def _health(outcome: Outcome, reading: Reading, boottime: float, last_ok: float | None, spool: str) -> dict[str, Value]:
+def _health(
+    outcome: Outcome, reading: Reading, boottime: float, last_ok: float | None, spool: str
+) -> dict[str, Value]:
     fields: dict[str, Value] = {
         "ok": outcome.state == "ok",
         "state": outcome.state,

@@ -44,7 +44,12 @@ def work(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int, 
         import traceback
 
         at = traceback.extract_tb(error.__traceback__)[-1]
-        pipes.send(out, "bug", f"{type(error).__name__}: {error} ({os.path.basename(at.filename)}:{at.lineno})", traceback.format_exc())
+        pipes.send(
+            out,
+            "bug",
+            f"{type(error).__name__}: {error} ({os.path.basename(at.filename)}:{at.lineno})",
+            traceback.format_exc(),
+        )
     pipes.send(out, "end")
 
 
@@ -73,7 +78,9 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
             _send_outcome(out, Outcome(inverter.name, "silent", at=now))
     link = open_link(place, driver.WIRE)
     if plan.trace:
-        link = Recorder(link, plan.trace, clock.boottime, bus=bus.name, driver=bus.driver, port=place, wall=int(wall))
+        link = Recorder(
+            link, plan.trace, clock.boottime, bus=bus.name, driver=bus.driver, port=place, wall=int(wall)
+        )
     now = clock.boottime()
     seen = Bus(
         bus.name,
@@ -89,7 +96,9 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
         kept=kept,
     )
     report = _Reporter(out, kept, place if place != bus.port else "")
-    terms = Terms(clock.boottime, ends, driver.gap(seen), driver.WIRE.quiet, held.last_request, held.note_request)
+    terms = Terms(
+        clock.boottime, ends, driver.gap(seen), driver.WIRE.quiet, held.last_request, held.note_request
+    )
     try:
         pump(driver.read(seen), link, terms, report, report.keep)
     finally:
@@ -185,5 +194,3 @@ def child_of(fork: Callable[[], int], body: Callable[[], None], keep: tuple[int,
         body()
     finally:
         os._exit(0)
-
-

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pv_exec.box.errors import AnswerError
 from pv_exec.box.settings import Duration, Range, Text
-from pv_exec.conversation import Conversation, Driver, Listen, OutOfTime, Report, Wire, ask, turn
+from pv_exec.conversation import Conversation, Listen, OutOfTime, Report, Wire, ask, turn
 from pv_exec.drivers.kaco import codec, totals
 from pv_exec.drivers.kaco.memory import Memory
 from pv_exec.drivers.kaco.messages import Generic, Measured, Trio
@@ -48,7 +48,9 @@ class Options(NamedTuple):
     ] = "in turn"
     gap: Annotated[
         Duration,
-        Text("From one question to the next on this bus, at the least. Less than a second has silenced inverters altogether."),
+        Text(
+            "From one question to the next on this bus, at the least. Less than a second has silenced inverters altogether."
+        ),
         Range(0.05, 60),
     ] = 1.0
     reply_timeout: Annotated[
@@ -70,7 +72,9 @@ class Unit(NamedTuple):
         ),
     ] = "auto"
     rated_power_w: Annotated[
-        float | None, Text("The most it can feed; without it the type tells. Bounds what is believed."), Range(100, 1e6)
+        float | None,
+        Text("The most it can feed; without it the type tells. Bounds what is believed."),
+        Range(100, 1e6),
     ] = None
 
 
@@ -97,12 +101,13 @@ def read(bus: Bus) -> Conversation[None]:
     whose = _asked_for_totals(bus, memory)
     for place, inverter in enumerate(bus.inverters):
         rest = len(bus.inverters) - place - 1
-        outcome = yield from turn(inverter, _measure(bus, inverter, memory, totals_too=inverter.name in whose, rest=rest))
+        outcome = yield from turn(
+            inverter, _measure(bus, inverter, memory, totals_too=inverter.name in whose, rest=rest)
+        )
         yield Report(outcome)
         if outcome.state == "ok" and rest and (yield from _another_answers(inverter)):
             yield Report(outcome._replace(state="address_conflict", values={}, error=_clash(inverter)))
-    for keep in memory.keeps(bus.kept):
-        yield keep
+    yield from memory.keeps(bus.kept)
 
 
 def _asked_for_totals(bus: Bus, memory: Memory) -> tuple[str, ...]:
@@ -151,7 +156,7 @@ def _measure(
 ) -> Conversation[Outcome]:
     unit: Unit = inverter.unit
     within = _within(bus) if inverter.expected else min(WITHIN_DARK, _within(bus))
-    live = yield from ask(codec.Live(unit.address), within=within, idle=_idle(bus))
+    live: Measured | Generic | Trio = yield from ask(codec.Live(unit.address), within=within, idle=_idle(bus))
     if isinstance(live, Trio):
         values, rated = yield from _trio(bus, unit)
         return Outcome(inverter.name, "ok", values, rated_power=rated)
@@ -171,7 +176,8 @@ def _trio(bus: Bus, unit: Unit) -> Conversation[tuple[dict[str, Value], float]]:
     """A 000xi: three inverters behind one address, each on a phase of its own; the whole is their sum. Sources: AN, WIO."""
     subs: list[Measured] = []
     for n in (1, 2, 3):
-        subs.append((yield from ask(codec.Sub(unit.address, n), within=_within(bus), idle=_idle(bus))))
+        sub: Measured = yield from ask(codec.Sub(unit.address, n), within=_within(bus), idle=_idle(bus))
+        subs.append(sub)
     values: dict[str, Value] = {}
     for n, sub in enumerate(subs, 1):
         values |= {
@@ -210,7 +216,9 @@ def _standard(live: Measured) -> dict[str, Value]:
         "temperature_c": float(live.temperature),
         "energy_today_wh": float(live.energy_today),
     }
-    if live.family == "xp":  # one figure for three phases: 381 V · 61.8 A · √3 = 40.8 kW beside 39.2 kW (KRTU)
+    if (
+        live.family == "xp"
+    ):  # one figure for three phases: 381 V · 61.8 A · √3 = 40.8 kW beside 39.2 kW (KRTU)
         values |= {"ac_voltage_v": live.u_ac, "ac_current_a": live.i_ac}
     else:
         values |= {"ac_l1_voltage_v": live.u_ac, "ac_l1_current_a": live.i_ac}
@@ -228,7 +236,9 @@ def _generic(live: Generic) -> dict[str, Value]:
     known = {
         "dc_power_w": live.p_dc,
         "ac_power_w": live.p_ac,
-        "ac_power_factor": None if live.cos_phi is None else live.cos_phi * (-1 if live.cos_phi_sign == "c" else 1),
+        "ac_power_factor": None
+        if live.cos_phi is None
+        else live.cos_phi * (-1 if live.cos_phi_sign == "c" else 1),
         "ac_frequency_hz": live.frequency,
         "temperature_c": live.temperature,
         "energy_today_wh": live.energy_today,
@@ -239,7 +249,8 @@ def _generic(live: Generic) -> dict[str, Value]:
 
 def _status(code: int, *, xp: bool = False) -> dict[str, Value]:
     text = status_text(code, xp=xp)
-    return {"status_code": code} | ({"status": text} if text else {})
+    known: dict[str, Value] = {"status": text} if text else {}
+    return known | {"status_code": code}
 
 
 def _totals(
@@ -251,12 +262,16 @@ def _totals(
     if left < gap(bus) * (rest + 1) + ANSWER_TAKES:
         return {}, "no time left in this run"
     try:
-        reply = yield from ask(codec.TotalsOf(unit.address, live.energy_today), within=_within(bus), idle=_idle(bus))
+        reply = yield from ask(
+            codec.TotalsOf(unit.address, live.energy_today), within=_within(bus), idle=_idle(bus)
+        )
     except AnswerError as error:
         return {}, error.what
     except OutOfTime:
         return {}, "no time left in this run"
-    default: totals.Unit | None = "Wh" if isinstance(live, Generic) else "kWh" if reply.address is None else None
+    default: totals.Unit | None = (
+        "Wh" if isinstance(live, Generic) else "kWh" if reply.address is None else None
+    )
     verdict = totals.weigh(
         memory.totals.get(inverter.name, totals.Memory()),
         reply,
@@ -270,6 +285,3 @@ def _totals(
     memory.totals[inverter.name] = verdict.memory
     known = {"operating_time_h": verdict.hours, "energy_total_wh": verdict.energy_wh}
     return {name: value for name, value in known.items() if value is not None}, verdict.why
-
-
-_held_to_the_protocol: Driver = __import__("sys").modules[__name__]

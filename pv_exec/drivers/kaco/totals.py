@@ -57,7 +57,15 @@ class Verdict(NamedTuple):
 
 
 def weigh(
-    memory: Memory, reply: Totals, at: float, boot: str, *, rated: float, default: Unit | None, setting: Unit | None, model: str
+    memory: Memory,
+    reply: Totals,
+    at: float,
+    boot: str,
+    *,
+    rated: float,
+    default: Unit | None,
+    setting: Unit | None,
+    model: str,
 ) -> Verdict:
     """Decide on one reply to command 3. `rated`: the most the inverter can feed, W; `at`: boottime, s. Pure."""
     if memory.unit and model and memory.model != model:
@@ -104,7 +112,9 @@ def _learn(memory: Memory, reply: Totals, boot: str, model: str) -> Memory:
     if fed < LEARN_FROM:
         return memory
     grown = reply.total - memory.base[0]
-    found = [unit for unit, wh in UNITS.items() if grown >= 1 and abs(grown - fed / wh) <= 1 + 0.01 * fed / wh]
+    found = [
+        unit for unit, wh in UNITS.items() if grown >= 1 and abs(grown - fed / wh) <= 1 + 0.01 * fed / wh
+    ]
     if len(found) != 1:
         return memory._replace(base=here, candidate=None, findings=0)
     findings = memory.findings + 1 if memory.candidate == found[0] else 1
