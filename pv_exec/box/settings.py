@@ -202,7 +202,7 @@ def _quantity(text: str, units: Mapping[str, float], plain: Any) -> Any:
 
 
 def _within(value: Any, marks: tuple[Any, ...]) -> bool:
-    return all(
+    return isinstance(value, str) or all(
         (mark.lo is None or value >= mark.lo) and (mark.hi is None or value <= mark.hi)
         for mark in marks
         if isinstance(mark, Range)
@@ -275,6 +275,8 @@ def _hint(plain: Any, marks: tuple[Any, ...], found: Any) -> str:
         return f'for seconds write "{found}s"'
     if _kind(marks) == "size" and type(found) is int and found >= 0:
         return f'for bytes write "{found}B"'
+    if _kind(marks) and isinstance(found, str) and re.fullmatch(r"[0-9]+", found):
+        return f'it needs a unit, as in "{found}{"s" if _kind(marks) == "duration" else "MB"}"'
     if plain in (int, float) and isinstance(found, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", found):
         return "write it without quotes"
     if plain is bool and found in ("true", "false"):
