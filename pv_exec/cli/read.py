@@ -23,8 +23,11 @@ SPOOL = "none"
 QUIET = ("ok", "asleep")
 """States that nobody needs to be told of on stderr."""
 
-SHOULD_ANSWER = ("asleep", "paused")
-"""States of --strict's exemptions: an inverter in them need not answer."""
+PASSING = ("silent", "corrupt", "timeout")
+"""States that one bad run on a line can bring: a warning."""
+
+NEED_NOT_ANSWER = ("asleep", "paused")
+"""States that --strict does not count."""
 
 
 def main() -> None:
@@ -73,7 +76,7 @@ def _main(argv: list[str]) -> int:
     if reading.bugs and arguments.strict:
         return BUG
     missing = any(
-        outcome.state != "ok" and outcome.state not in SHOULD_ANSWER
+        outcome.state != "ok" and outcome.state not in NEED_NOT_ANSWER
         for of in reading.outcomes.values()
         for outcome in of.values()
     )
@@ -115,27 +118,18 @@ def _print(text: str) -> None:
 
 def _tell(reading: Reading, faults: tuple[Fault, ...], settings: config.Config, verbose: int) -> None:
     """On stderr, the most important fact first: Telegraf shows one line of it."""
-    said = [
-        f"{bus}/{name}: {one.state}: {one.error}"
-        for bus, of in reading.outcomes.items()
-        for name, one in of.items()
-        if one.state not in QUIET
-    ]
-    worst = [
-        "E!" if one.state not in ("silent", "corrupt", "timeout") else "W!"
-        for of in reading.outcomes.values()
-        for one in of.values()
-        if one.state not in QUIET
-    ]
-    warnings = [_located(fault, settings) for fault in faults]
-    messages = sorted(zip(worst, said, strict=True), key=lambda pair: pair[0] != "E!") + [
-        ("W!", text) for text in warnings
-    ]
-    if messages and not (sys.stderr and sys.stderr.isatty()) and not verbose:
-        level, text = messages[0]
-        more = f" (and {len(messages) - 1} more)" if len(messages) > 1 else ""
-        _complain(level, text + more)
-        return
+    messages: list[tuple[str, str]] = []
+    for bus, of in reading.outcomes.items():
+        for name, one in of.items():
+            if one.state not in QUIET:
+                level = "W!" if one.state in PASSING else "E!"
+                messages.append((level, f"{bus}/{name}: {one.state}: {one.error}"))
+    messages += [("W!", text) for text in reading.remarks]
+    messages += [("W!", _located(fault, settings)) for fault in faults]
+    messages.sort(key=lambda message: message[0])
+    if len(messages) > 1 and not verbose and not os.isatty(2):
+        (level, text), *rest = messages
+        messages = [(level, f"{text} (and {len(rest)} more, see -v)")]
     for level, text in messages:
         _complain(level, text)
     for trace in reading.bugs if verbose else ():

@@ -29,6 +29,8 @@ def keep(plan: Plan, inbox: int, out: int, deadline: float) -> None:
         signal.signal(number, signal.SIG_IGN)
     runtime, state = paths.runtime_directory(plan.runtime), paths.state_directory(plan.state)
     paths.step_down(runtime)
+    for directory in (runtime, state):
+        paths.ensure(directory)
     boot = clock.boot_id()
     ok = {bus.name: memory.times(memory.load(runtime, state, bus.name), boot)[1] for bus in plan.buses}
     pipes.send(out, "hello", _count(runtime), clock.trusted(plan.clock, runtime), ok)

@@ -33,6 +33,8 @@ class Reading(NamedTuple):
     trusted: bool
     last_ok: dict[str, dict[str, float]]
     """Bus → inverter → boottime of its last good answer before this run."""
+    remarks: tuple[str, ...]
+    """What was not as it should be and cost no reading."""
     bugs: tuple[str, ...]
     """Tracebacks of our own faults."""
 
@@ -66,6 +68,7 @@ class Run:
         self.children = [_Child(bus, started + bus.deadline) for bus in plan.buses]
         self.ends = max((child.deadline for child in self.children), default=started)
         self.events: list[tuple[str, Event]] = []
+        self.remarks: list[str] = []
         self.bugs: list[str] = []
         self.hello: tuple[int, bool, dict[str, dict[str, float]]] | None = None
         self.stopped, self._stop = os.pipe()
@@ -88,7 +91,9 @@ class Run:
             os.close(self.to_keeper)
         seq, trusted, last_ok = self.hello or (0, clock.evidence(self.plan.clock), {})
         outcomes_by_bus = {child.bus.name: child.outcomes for child in self.children}
-        return Reading(outcomes_by_bus, tuple(self.events), seq, trusted, last_ok, tuple(self.bugs))
+        return Reading(
+            outcomes_by_bus, tuple(self.events), seq, trusted, last_ok, tuple(self.remarks), tuple(self.bugs)
+        )
 
     def _fork(self) -> None:
         """Everything a child needs is imported before; nothing is opened before."""
@@ -163,6 +168,8 @@ class Run:
                 self._tell("keep", child.bus.name, *rest)
             elif what == "event":
                 self.events.append((child.bus.name, Event(*rest)))
+            elif what == "remark":
+                self.remarks.append(f"{child.bus.name}: {rest[0]}")
             elif what == "began":
                 child.record = tuple(rest)
             elif what == "failed":

@@ -58,6 +58,7 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
     fault: LinkError | None = None
     place = bus.port
     with _as_owner_of(runtime):
+        paths.ensure(runtime)  # what is wrong with it, the lock says
         kept = memory.load(runtime, state, bus.name)
         try:
             place = locate(bus.port, bus.others, kept.get("port", b"").decode("utf-8", "replace"))
@@ -67,6 +68,8 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
         record = records.start(runtime, bus.name)
         trusted = clock.trusted(plan.clock, runtime)
     pipes.send(out, "began", *record[:6])
+    if held.why:
+        pipes.send(out, "remark", held.why)
     if fault:
         raise fault
     now, wall = clock.boottime(), time.time()
@@ -96,9 +99,9 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
         kept=kept,
     )
     report = _Reporter(out, kept, place if place != bus.port else "")
-    terms = Terms(
-        clock.boottime, ends, driver.gap(seen), driver.WIRE.quiet, held.last_request, held.note_request
-    )
+    # Without a lock file nobody knows when the bus was last asked, so the gap is kept as if it were just now.
+    last_request = held.last_request if held.held else now
+    terms = Terms(clock.boottime, ends, driver.gap(seen), driver.WIRE.quiet, last_request, held.note_request)
     try:
         pump(driver.read(seen), link, terms, report, report.keep)
     finally:
