@@ -1,7 +1,6 @@
 """CRC-16/X-25 against its definition, its check value and bytes of real inverters."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pv_exec.wire.crc import crc16_x25
 

@@ -241,14 +241,14 @@ _SOUP = 8
 
 _START = re.compile(rb"\n\*([0-9]{2})([0-9a-z])")
 _BARE_START = re.compile(rb"\n[ 0-9]")
-_TEXT = re.compile(rb"[ -~]{12}")
+_TEXT = re.compile(rb"[ -~]{10}")
 _RS232 = re.compile(rb"[0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 def _begun(heard: bytes, address: int, commands: str) -> bool:
     """An answer of the asked station has started, or text has that lost its start (a corrupt answer, not a silent unit).
 
-    Noise does not hold twelve printable characters in a row, an echo only four. Whole answers of others do not count:
+    Noise does not hold ten printable characters in a row, an echo only four. Whole answers of others do not count:
     the right one may still come.
     """
     start = re.search(rb"\n\*%02d[%s]" % (address, commands.encode()), heard)

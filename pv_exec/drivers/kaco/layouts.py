@@ -244,7 +244,7 @@ LAYOUTS = {
 _WITHOUT_ENERGY = (11,)
 """Powador-protect: eight values nobody has explained, of which only the status was ever used (JAVA)."""
 
-_GENERIC_START = re.compile(r"\*[0-9]{2}n ([0-9]{1,2}) ([0-9A-Za-z]{1,12}) ([0-9]{1,3})(?: +(.*))?")
+_GENERIC_START = re.compile(r"\*[0-9]{2}n ([0-9]{1,2}) ([0-9A-Za-z]{1,12}) ([0-9]{1,3})((?: .*)?)")
 
 
 def generic(data: bytes, ended: bool) -> Frame | None:
@@ -255,7 +255,7 @@ def generic(data: bytes, ended: bool) -> Frame | None:
     start = _GENERIC_START.fullmatch(text)
     if not start:
         raise Corrupt(f"the fields are not at their places: {text}")
-    elements, tokens = int(start[1]), (start[4] or "").split()
+    elements, tokens = int(start[1]), start[4].split()
     if elements != 3 + len(tokens):
         raise Corrupt(f"{elements} elements announced, {3 + len(tokens)} came")
     address, kind, status = int(line[1:3]), start[2], int(start[3])
@@ -266,6 +266,7 @@ def generic(data: bytes, ended: bool) -> Frame | None:
         answer = Generic(address, elements, kind, status, energy_today=energy, tokens=tuple(tokens))
         return Frame(answer, len(line) + 2)
     answer = _by_layout(layout, Generic(address, elements, kind, status), tokens)
+    _expect_columns(layout, start[4])
     if reason := checks.generic(answer):
         raise Corrupt(reason)
     return Frame(answer, len(line) + 2)
@@ -295,6 +296,26 @@ def _by_layout(layout: Layout, start: Generic, tokens: Sequence[str]) -> Generic
         temperature=float(values["T"]),
         energy_today=int(values["E"]),
     )
+
+
+_FIELD = re.compile(r" ( *)(\S+)")
+
+
+def _expect_columns(layout: Layout, payload: str) -> None:
+    """Voltages are as wide as each other, and so are currents: padded to one width, or longer and not padded.
+
+    U is 6 wide and I is 5 on every unit seen (22 frames), but no source says so for an XP: only likeness is asked for.
+    """
+    fields = _FIELD.findall(payload)
+    for kind in "UI":
+        padded = [
+            (len(pad) + len(text), len(pad))
+            for field, (pad, text) in zip(layout.fields, fields, strict=True)
+            if field == kind
+        ]
+        width = min(padded)[0]
+        if any(long > width and pad for long, pad in padded):
+            raise Corrupt(f"the fields are not at their places:{payload}")
 
 
 _FIELD_NAMES = {
@@ -372,7 +393,7 @@ def totals_bare(data: bytes, ended: bool) -> Frame | None:
 def _totals(address: int | None, counters: Sequence[str], hours: Sequence[str]) -> Totals:
     peak, today, clearable, total = (int(word) for word in counters)
     h, m = hours[::2], hours[1::2]
-    each = [int(h[n]) + int(m[n]) / 60 for n in range(3)]
+    each = [(int(h[n]) * 60 + int(m[n])) / 60 for n in range(3)]
     return Totals(address, peak, today, clearable, total, *each)
 
 
@@ -392,7 +413,7 @@ def encode_totals(t: Totals, *, header: bool, zeros: bool) -> bytes:
 
 # -- commands 8, 9, s --------------------------------------------------------------------------------------------------
 
-_NAME = re.compile(rb"\n\*[0-9]{2}9 ([0-9A-Za-z][0-9A-Za-z./+-]{1,11}) {1,4}", re.DOTALL)
+_NAME = re.compile(rb"\n\*[0-9]{2}9 ([0-9A-Za-z][0-9A-Za-z./+-]{1,11}) {1,5}", re.DOTALL)
 _LONGEST_NAME = 24
 _FIRMWARE = re.compile(r"\*[0-9]{2}8 ([!-~][ -~]{2,})")
 _SERIAL = re.compile(r"\*[0-9]{2}s ([!-~]{1,32}) ")

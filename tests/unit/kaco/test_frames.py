@@ -1,8 +1,9 @@
 """Every recorded frame says what its source says it does, and is sent again byte for byte."""
 
+from typing import Literal
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from pv_exec.box.errors import Corrupt
 from pv_exec.drivers.kaco import checks, codec
@@ -24,6 +25,9 @@ SERIAL = b"\n*03s 8.6TL00000042 %04X\r" % bitwise(
 )  # an invented one, in the shape of CAP
 
 
+FAMILY: dict[str, Literal["00", "000xi", "xp"]] = {"00": "00", "000xi": "000xi", "xp": "xp", "xp wide": "xp"}
+
+
 def _summed_query(fixture: Summed) -> codec.Live | codec.Sub:
     if fixture.shape == "000xi":
         return codec.Sub(fixture.address, int(fixture.command))
@@ -31,7 +35,6 @@ def _summed_query(fixture: Summed) -> codec.Live | codec.Sub:
 
 
 def _expected(fixture: Summed, kind: str | None) -> codec.Measured:
-    family = {"00": "00", "000xi": "000xi", "xp": "xp", "xp wide": "xp"}[fixture.shape]
     return codec.Measured(
         fixture.address,
         fixture.command,
@@ -94,7 +97,7 @@ def test_a_generic_frame_says_what_its_source_says_and_is_sent_as_it_was_recorde
 
 
 def _totals(fixture: Counted) -> codec.Totals:
-    hours = [h + m / 60 for h, m in fixture.hours]
+    hours = [(h * 60 + m) / 60 for h, m in fixture.hours]
     return codec.Totals(fixture.address, *fixture.counters, *hours)
 
 
