@@ -128,13 +128,13 @@ NOON = codec.Measured(1, "0", "00", 5, 448.4, 12.95, 5806, 236.5, 23.60, 5555, 5
     "answer",
     [
         NOON._replace(status=0, i_dc=0.0, p_dc=0, i_ac=0.0, p_ac=0),  # before sunrise
-        noon(
-            1, u_dc=350.0, i_dc=0.01, p_dc=3, i_ac=0.51, p_ac=0, status=6
+        NOON._replace(
+            u_dc=350.0, i_dc=0.01, p_dc=3, i_ac=0.51, p_ac=0, status=6
         ),  # dawn: next to no power, filter current
         NOON._replace(u_dc=350.0, i_dc=0.00, p_dc=2, i_ac=0.51, p_ac=4, status=4),
         NOON._replace(i_dc=0.17, u_dc=350.3, p_dc=59, i_ac=0.54, p_ac=65),  # more AC than DC at low load
-        noon(
-            1, u_dc=600.0, i_dc=0.10, p_dc=60, i_ac=2.0, p_ac=20
+        NOON._replace(
+            u_dc=600.0, i_dc=0.10, p_dc=60, i_ac=2.0, p_ac=20
         ),  # four times the reactive current of a 6400xi
         NOON._replace(temperature=-12, energy_today=0),  # a cold morning
         NOON._replace(temperature=85, status=10, p_ac=0, i_ac=0.4, p_dc=20, i_dc=0.05),
@@ -142,8 +142,8 @@ NOON = codec.Measured(1, "0", "00", 5, 448.4, 12.95, 5806, 236.5, 23.60, 5555, 5
         NOON._replace(u_ac=0.0, i_ac=0.0, p_ac=0, i_dc=0.0, p_dc=0, status=14),  # no grid
         NOON._replace(u_ac=208.0, i_ac=27.5),
         NOON._replace(energy_today=69000, type="8000xi"),
-        noon(
-            1, p_dc=8600, u_dc=430.0, i_dc=20.0, p_ac=8240, i_ac=34.9, type="8000xi"
+        NOON._replace(
+            p_dc=8600, u_dc=430.0, i_dc=20.0, p_ac=8240, i_ac=34.9, type="8000xi"
         ),  # three per cent above its list
         NOON._replace(p_dc=5810),  # U and I truncated, P is not
     ],

@@ -38,7 +38,7 @@ def _expected(fixture: Summed, kind: str | None) -> codec.Measured:
     return codec.Measured(
         fixture.address,
         fixture.command,
-        family,
+        FAMILY[fixture.shape],
         *fixture.values,
         type=kind,
         energy_total=fixture.energy_total,
