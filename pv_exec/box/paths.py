@@ -179,7 +179,7 @@ def word(text: str) -> str:
 
 
 def unword(name: str) -> str:
-    """The text behind a word."""
+    """The text behind a word; ValueError for one that was too long, or is none."""
     if name == "%":
         return ""
     head, *parts = name.split("%")

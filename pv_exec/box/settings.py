@@ -117,7 +117,7 @@ def _value(annotation: Any, found: Any, path: Path, faults: list[Fault]) -> Any:
     if origin is tuple and isinstance(found, list):
         item = get_args(plain)[0]
         return tuple(_value(item, each, (*path, n), faults) for n, each in enumerate(found))
-    if origin is dict and isinstance(found, dict):
+    if origin in (dict, Mapping) and isinstance(found, dict):
         item = get_args(plain)[1]
         return {key: _value(item, each, (*path, key), faults) for key, each in found.items()}
     if hasattr(plain, "_fields") and isinstance(found, dict):
@@ -230,7 +230,7 @@ def _allowed_plain(plain: Any, marks: tuple[Any, ...]) -> str:
         ]
     if origin is tuple:
         return f"an array, each item {_allowed(get_args(plain)[0])}"
-    if origin is dict:
+    if origin in (dict, Mapping):
         return f"a table, each value {_allowed(get_args(plain)[1])}"
     if plain is str:
         example = next(
@@ -376,7 +376,9 @@ def _placeholder(annotation: Any) -> Any:
         return _placeholder(get_args(plain)[0])
     if get_origin(plain) is Literal:
         return get_args(plain)[0]
-    return {str: "", int: 0, float: 0.0, bool: False, dict: {}}.get(get_origin(plain) or plain, ())
+    return {str: "", int: 0, float: 0.0, bool: False, dict: {}, Mapping: {}}.get(
+        get_origin(plain) or plain, ()
+    )
 
 
 def _key(key: str) -> str:

@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+
 from pv_exec.box import clock
 
 CHILD = """
@@ -58,7 +59,9 @@ def test_the_setting_overrides_every_sign(monkeypatch, tmp_path):
     ("hctosys", "off_by", "believed"),
     [("1", 5, True), ("1", -60, True), ("0", 0, False), ("1", -1_700_000_000, False), ("?", 0, False)],
 )
-def test_an_rtc_is_a_sign_when_it_set_the_clock_and_agrees_with_it(monkeypatch, tmp_path, hctosys, off_by, believed):
+def test_an_rtc_is_a_sign_when_it_set_the_clock_and_agrees_with_it(
+    monkeypatch, tmp_path, hctosys, off_by, believed
+):
     monkeypatch.setattr(clock, "TIMESYNC", str(tmp_path / "none"))
     monkeypatch.setattr(clock, "RTC", str(tmp_path))
     assert not clock.evidence("auto")
@@ -70,7 +73,11 @@ def test_an_rtc_is_a_sign_when_it_set_the_clock_and_agrees_with_it(monkeypatch, 
 
 def test_the_kernel_agrees_with_its_own_word():
     said = clock.kernel_synchronised()
-    adjtimex = subprocess.run(["adjtimex", "--print"], capture_output=True, text=True, check=False) if _has_adjtimex() else None
+    adjtimex = (
+        subprocess.run(["adjtimex", "--print"], capture_output=True, text=True, check=False)
+        if _has_adjtimex()
+        else None
+    )
     if adjtimex and adjtimex.returncode == 0:
         fields = dict(line.split(": ") for line in adjtimex.stdout.splitlines() if ": " in line)
         assert said is (int(fields["maxerror"].strip()) < 16_000_000)

@@ -1,8 +1,10 @@
 import tomllib
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple
 
 import pytest
 from hypothesis import given, strategies as st
+
 from pv_exec.box.settings import SECRET, Duration, Fault, Range, Size, Text, effective, locate, sample, take
 
 
@@ -23,11 +25,13 @@ class Remote(NamedTuple):
 class Site(NamedTuple):
     name: Annotated[str, Text("Tag site=.\nOn every line.")] = "pv"
     latitude: Annotated[float | None, Text("Degrees north.", example=47.27), Range(-90, 90)] = None
-    deadline: Annotated[Literal["auto"] | Duration, Text("How long a run may take."), Range(0.5, None)] = "auto"
+    deadline: Annotated[Literal["auto"] | Duration, Text("How long a run may take."), Range(0.5, None)] = (
+        "auto"
+    )
     keep: Duration = 2592000.0
     max_size: Annotated[Size, Range(1_000_000, None)] = 500_000_000
     bridged: bool = False
-    tags: Annotated[dict[str, str], Text("On every line.", example={"region": "europe"})] = {}
+    tags: Annotated[Mapping[str, str], Text("On every line.", example={"region": "europe"})] = {}
     targets: tuple[str, ...] = ("192.0.2.1:443",)
     gaps: tuple[Duration, ...] = (0.25, 1.0)
     password: Annotated[str | None, SECRET] = None
@@ -101,15 +105,17 @@ def test_every_type_is_taken():
         ),
         (
             "deadline = 4",
-            'deadline: found 4 (an integer), allowed "auto" or a duration in quotes such as "4s", at least 500ms'
-            ' (for seconds write "4s")',
+            'deadline: found 4 (an integer), allowed "auto" or a duration in quotes such as "4s", at least 500ms (for seconds write "4s")',
         ),
         (
             'deadline = "100ms"',
             'deadline: found "100ms" (a string), allowed "auto" or a duration in quotes such as "4s", at least 500ms',
         ),
         ("bridged = 1", "bridged: found 1 (an integer), allowed true or false"),
-        ('bridged = "true"', 'bridged: found "true" (a string), allowed true or false (write it without quotes)'),
+        (
+            'bridged = "true"',
+            'bridged: found "true" (a string), allowed true or false (write it without quotes)',
+        ),
         ("latitude = true", "latitude: found true, allowed a number from -90 to 90"),
         ("latitude = nan", "latitude: found nan (a float), allowed a number from -90 to 90"),
         (
@@ -123,7 +129,10 @@ def test_every_type_is_taken():
             'trust: found "allways" (a string), allowed "auto", "always" or "never" (did you mean always?)',
         ),
         ("clock = 1", "clock: found 1 (an integer), allowed a table"),
-        ("targets = ['a', 2]", 'targets, item 2: found 2 (an integer), allowed a string in quotes (write "2")'),
+        (
+            "targets = ['a', 2]",
+            'targets, item 2: found 2 (an integer), allowed a string in quotes (write "2")',
+        ),
         ('targets = "a"', 'targets: found "a" (a string), allowed an array, each item a string in quotes'),
         ("tags = { region = 1 }", 'region: found 1 (an integer), allowed a string in quotes (write "1")'),
         ("inverter = [{ address = 33 }]", "address: found 33 (an integer), allowed an integer from 1 to 32"),
@@ -246,8 +255,6 @@ def test_a_cut_text_still_tells_what_stands_before_the_cut(cut):
     assert locate(TEXT[:cut], ("site", "name")) in ((3, 2, None) if cut < 60 else (3,))
 
 
-
-
 def test_the_sample_as_it_stands_gives_the_defaults():
     lines = sample(Site, "site")
     table = tomllib.loads("\n".join(lines))["site"]
@@ -258,15 +265,17 @@ def test_the_sample_as_it_stands_gives_the_defaults():
     assert '# gaps = ["250ms", "1s"]' in lines
     assert '# for = "30m"' in lines
     assert "# latitude = 47.27" in lines
-    assert '# tags = {}' in lines
+    assert "# tags = {}" in lines
 
 
 def test_the_sample_with_its_comments_opened_is_taken_and_says_the_same():
     opened = [line.removeprefix("# ") for line in sample(Site) if not line.startswith("##")]
     taken = take(Site, tomllib.loads("\n".join(opened)))
     assert taken.faults == ()
-    examples = {"latitude": 47.27, "password": "", "remote": Remote("http://127.0.0.1:8086"), "inverter": (Unit(1, ""),)}
-    assert taken.value == Site()._replace(**examples)
+    expected = Site(
+        latitude=47.27, password="", remote=Remote("http://127.0.0.1:8086"), inverter=(Unit(1, ""),)
+    )
+    assert taken.value == expected
 
 
 def test_a_required_key_stands_open_in_the_sample():
@@ -275,7 +284,12 @@ def test_a_required_key_stands_open_in_the_sample():
 
 def test_the_values_in_force_read_back_and_hide_secrets():
     value = Site(
-        name='a"\\\n', password="0000", latitude=47.27, tags={"a b": "c"}, remote=Remote("u"), inverter=(Unit(1), Unit(2))
+        name='a"\\\n',
+        password="0000",
+        latitude=47.27,
+        tags={"a b": "c"},
+        remote=Remote("u"),
+        inverter=(Unit(1), Unit(2)),
     )
     text = "\n".join(effective(value, "site"))
     assert "0000" not in text

@@ -1,4 +1,5 @@
 import pytest
+
 from pv_exec.box.sun import elevation, phase
 
 OBLIQUITY = 23.44
