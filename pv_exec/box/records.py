@@ -38,7 +38,7 @@ def start(directory: str, bus: str) -> Record:
     """Writes that this process begins a run of `bus` now; without a directory that can be written it only returns the record."""
     me = proc.state(os.getpid())
     record = Record(
-        bus, clock.boot_id(), os.getpid(), me.start_ticks if me else 0, round(clock.boottime(), 3)
+        bus, clock.boot_id(), os.getpid(), me.start_ticks if me else 0, round(clock.boottime(), 6)
     )
     _write(directory, bus, "start", _identity(record))
     return record
@@ -51,7 +51,7 @@ def finish(directory: str, record: Record, outcomes: Mapping[str, Any]) -> bool:
     """
     if _read(directory, record.bus, "start") != _identity(record):
         return False
-    end = {**_identity(record), "ended": round(clock.boottime(), 3), "outcomes": dict(outcomes)}
+    end = {**_identity(record), "ended": round(clock.boottime(), 6), "outcomes": dict(outcomes)}
     return _write(directory, record.bus, "end", end)
 
 
