@@ -5,6 +5,8 @@ From the fork on the parent touches neither device nor disk and waits for no chi
 
 import os
 import select
+import signal
+import time
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +21,7 @@ from pv_exec.run.worker import child_of, work
 HELLO = 0.05
 """Seconds to wait for the keeper's number once all buses are done; it has had the whole run to count."""
 
-PIPE_SIZE = 1 << 20
+ENDED = ("timeout", "the run was ended from outside before this inverter was done")
 
 
 class Reading(NamedTuple):
@@ -71,12 +73,14 @@ class Run:
         self.remarks: list[str] = []
         self.bugs: list[str] = []
         self.hello: tuple[int, bool, dict[str, dict[str, float]]] | None = None
+        self.stopping = False
         self.stopped, self._stop = os.pipe()
         self.to_keeper = -1
         self.keeper: pipes.Inbox | None = None
 
     def stop(self) -> None:
         """End the run now with what is complete."""
+        self.stopping = True
         os.write(self._stop, b"x")
 
     def perform(self) -> Reading:
@@ -84,7 +88,7 @@ class Run:
         self._fork()
         self._collect()
         for child in self.children:
-            child.fill("hung", _what_hangs(child.pid))
+            child.fill(*(ENDED if self.stopping else ("hung", _what_hangs(child.pid))))
             outcomes = {name: tuple(one._replace(values={})) for name, one in child.outcomes.items()}
             self._tell("ended", child.bus.name, child.record, outcomes)
         if self.to_keeper >= 0:
@@ -181,7 +185,20 @@ class Run:
                 child.ended = True
         if child.inbox.ended and not child.ended:
             child.ended = True
-            child.fill("error", "the reader of this bus was killed")
+            child.fill(*_killed(child.pid))
+
+
+def _killed(pid: int) -> tuple[str, str]:
+    """What to say of a worker whose pipe closed without a last word; its status follows the pipe by a moment."""
+    for _ in range(50):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            if number in (signal.SIGTERM, signal.SIGINT):  # the group got it, and so will we
+                return ENDED
+            return "error", f"the reader of this bus was ended by signal {number}"
+        time.sleep(0.001)
+    return "error", "the reader of this bus ended without a word"
 
 
 def _what_hangs(pid: int) -> str:
