@@ -79,15 +79,23 @@ def _of_string_inverter(f: "Measured") -> "Iterator[str]":
 
 
 def _of_xp(f: "Measured") -> "Iterator[str]":
-    # P comes in steps of 100 W (KRTU), U and I of hundreds of A; the status is of another table: no judgement by it.
-    yield from _dc(f.u_dc, f.i_dc, f.p_dc, f.u_dc * 0.01 + f.i_dc * 0.1 + 150 + f.p_dc * 0.02)
+    # P comes in steps of 100 W (KRTU: 27 W from U·I at 40 kW); a current converter may be off by some of its range near
+    # zero. UN·IN is one of three phases. The status is of another table: no judgement by it.
+    rated = (rated_power(f.type) if f.type else None) or 500_000
+    yield from _dc(f.u_dc, f.i_dc, f.p_dc, f.u_dc * 0.01 + f.i_dc * 0.1 + 150 + f.p_dc * 0.01 + rated * 0.002)
     apparent = f.u_ac * f.i_ac * 3**0.5
-    if f.p_ac > apparent * 1.05 + 200:
+    if f.p_ac > apparent * 1.05 + rated * 0.005:
         yield f"{f.u_ac:.1f} V × {f.i_ac:.2f} A × √3 is {apparent:.0f} VA, the frame says {f.p_ac} W"
-    if f.p_ac > f.p_dc * 1.06 + 500:
+    if (
+        apparent > f.p_ac * 1.3 + rated * 0.05
+    ):  # filter current at rest: 1.3 % of its range on a 200kTL (KRTU)
+        yield f"{apparent:.0f} VA fed in for only {f.p_ac} W"
+    if f.p_ac > f.p_dc * 1.04 + rated * 0.005:
         yield f"{f.p_ac} W fed in from {f.p_dc} W of the generator"
-    if f.p_dc > f.p_ac * 1.25 + 5000:
+    if f.p_dc > f.p_ac * 1.15 + rated * 0.03:
         yield f"only {f.p_ac} W fed in from {f.p_dc} W of the generator"
+    if f.u_ac > 600:
+        yield f"grid voltage {f.u_ac:.1f} V"
     yield from _common(f)
 
 
@@ -110,23 +118,24 @@ def _dc(u: float, i: float, p: float, tolerance: float) -> "Iterator[str]":
 def _of_generic(f: "Generic") -> "Iterator[str]":
     if f.p_dc is None or f.p_ac is None:
         return
+    rated = rated_power(f.type)
     per_string = [s for s in f.strings if s.p is not None]
     for s in per_string:
         # 600TL at dawn: 7 W by U·I, 16 W by the frame (KRTU).
-        yield from _dc(s.u, s.i, s.p or 0, s.u * 0.01 + s.i * 0.1 + 20 + (s.p or 0) * 0.05)
+        yield from _dc(s.u, s.i, s.p or 0, s.u * 0.01 + s.i * 0.1 + 50 + (s.p or 0) * 0.05)
     if per_string:
         total = sum(s.p or 0 for s in per_string)
-        if abs(total - f.p_dc) > 10 + f.p_dc * 0.02:  # 1 W at most in real frames
+        if abs(total - f.p_dc) > 20 + f.p_dc * 0.02:  # 1 W at most in real frames
             yield f"the strings make {total} W, the frame says {f.p_dc} W"
     else:
-        for s in f.strings:  # 718 W by U·I, 747 W by the frame on a 50kH3P (KRTU)
-            yield from _dc(s.u, s.i, f.p_dc, s.u * 0.01 + s.i * 0.1 + 150 + f.p_dc * 0.06)
+        for s in f.strings:  # 718 W by U·I, 747 W by the frame on a 50kH3P (KRTU): 0.06 % of its range
+            far = 150 + (rated or 350_000) * 0.005
+            yield from _dc(s.u, s.i, f.p_dc, s.u * 0.01 + s.i * 0.1 + f.p_dc * 0.06 + far)
     apparent = sum(phase.u * phase.i for phase in f.phases)
     if f.p_ac > apparent * 1.06 + 100:
         yield f"the phases carry {apparent:.0f} VA, the frame says {f.p_ac:.0f} W"
     if f.p_ac > f.p_dc * 1.1 + 200:  # 181 W from 158 W at dusk (CAP)
         yield f"{f.p_ac:.0f} W fed in from {f.p_dc} W of the generators"
-    rated = rated_power(f.type)
     if rated is not None and f.p_ac > rated * 1.3 + 100:
         yield f"{f.p_ac:.0f} W fed in by a {f.type}"
     if any(phase.u > 700 for phase in f.phases):

@@ -340,6 +340,9 @@ _ANY: dict[str, tuple[layouts.Decoder, ...]] = {
 }
 
 
+_NO_ADDRESS = "of address 0 "
+
+
 def _whose(answer: Answer, address: int) -> str:
     if answer.address is None:
         return "an answer to command 3, which was not asked"
@@ -350,7 +353,8 @@ def _whose(answer: Answer, address: int) -> str:
 
 def _raise_for_no_answer(heard: bytes, damage: str, strangers: str) -> None:
     if strangers:
-        raise Corrupt(strangers)
+        remedy = "give that inverter an address from 1 to 32 in its menu" if _NO_ADDRESS in strangers else ""
+        raise Corrupt(strangers, remedy)
     if _RS232.search(heard):
         raise Corrupt("lines of the RS232 mode", "set Interface to RS485 in the inverter's menu")
     if damage and (b"\n*" in heard or _TEXT.search(heard)):

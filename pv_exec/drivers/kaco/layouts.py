@@ -108,7 +108,7 @@ def _summed(
 ) -> Frame | None:
     """A frame whose values are at their places before the sum at `at`; then a type up to CR, or none.
 
-    The sum does not cover the type: it is taken only with its CR behind it, and never decides about the values.
+    The sum does not cover the type: it is taken only with its CR behind it, and no value hangs on it.
     """
     _expect_sum(data, at)
     tail = data[at + 1 : at + 1 + longest_tail]
