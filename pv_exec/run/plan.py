@@ -172,6 +172,10 @@ def _inverters(table: BusTable, driver: Driver, where: Path) -> tuple[tuple[Inve
         place = (*where, LISTS[1])
     faults: list[Fault] = []
     found: list[Inverter] = []
+    if not given:
+        faults.append(
+            Fault(place, "an empty list", "at least one inverter", f"such as [1], by its {driver.SHORT}")
+        )
     for index, one in enumerate(given):
         here = (*place, index) if (short, long) != (None, None) else where
         if not isinstance(one, Mapping):
