@@ -371,7 +371,11 @@ def _kind_of(annotation: Any) -> str:
 
 
 def _placeholder(annotation: Any) -> Any:
-    plain, _ = _opened(annotation)
+    """A value that would be taken, where neither default nor example says one."""
+    plain, marks = _opened(annotation)
+    least = next((mark.lo for mark in marks if isinstance(mark, Range)), None)
+    if plain in (int, float) and least is not None:
+        return plain(least)
     if get_origin(plain) in (Union, types.UnionType):
         return _placeholder(get_args(plain)[0])
     if get_origin(plain) is Literal:
