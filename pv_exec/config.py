@@ -20,14 +20,14 @@ class Site(NamedTuple):
     """[site]"""
 
     name: Annotated[str, Text("Tag site= on every line.", "pv_strass")] = ""
-    host: Annotated[str, Text("Tag host= on every line; without it the host name.")] = ""
+    host: Annotated[str, Text("Tag host= on every line; without it the host name.", "pi")] = ""
     latitude: Annotated[
         float | None,
         Text("Degrees north; with longitude, to know night from failure.", 47.27),
         Range(-90, 90),
     ] = None
     longitude: Annotated[float | None, Text("Degrees east.", 11.39), Range(-180, 180)] = None
-    tags: Annotated[dict[str, str] | None, Text("Further tags for every line.")] = None
+    tags: Annotated[dict[str, str] | None, Text("Further tags for every line.", {"region": "europe"})] = None
 
 
 class Clock(NamedTuple):
@@ -76,11 +76,13 @@ class BusKeys(NamedTuple):
         str, Text("A device or a glob of devices, or tcp://host:port of a serial bridge.", "/dev/ttyUSB0")
     ]
     interval: Annotated[
-        Duration | None, Text("How often this bus is read, where not as [read] says."), Range(1, 86400)
+        Duration | None,
+        Text("How often this bus is read, where not as [read] says.", 300.0),
+        Range(1, 86400),
     ] = None
     deadline: Annotated[
         Duration | Literal["auto"] | None,
-        Text("How long a run may take on this bus, where not as [read] says."),
+        Text("How long a run may take on this bus, where not as [read] says.", 12.0),
         Range(0.5, 3600),
     ] = None
 
@@ -100,11 +102,11 @@ class Influxdb(NamedTuple):
 
     url: Annotated[str, Text("Where the server is.", "http://127.0.0.1:8086")]
     database: Annotated[str, Text("Database of InfluxDB 1.x.", "pv")] = ""
-    username: Annotated[str, Text("User of InfluxDB 1.x.")] = ""
-    password_file: Annotated[str, Text("File with the password of that user.")] = ""
-    bucket: Annotated[str, Text("Bucket of InfluxDB 2.x and 3.x.")] = ""
-    org: Annotated[str, Text("Organisation of InfluxDB 2.x.")] = ""
-    token_file: Annotated[str, Text("File with the token of InfluxDB 2.x and 3.x.")] = ""
+    username: Annotated[str, Text("User of InfluxDB 1.x.", "pi")] = ""
+    password_file: Annotated[str, Text("File with the password of that user.", "influxdb.password")] = ""
+    bucket: Annotated[str, Text("Bucket of InfluxDB 2.x and 3.x.", "pv")] = ""
+    org: Annotated[str, Text("Organisation of InfluxDB 2.x.", "home")] = ""
+    token_file: Annotated[str, Text("File with the token of InfluxDB 2.x and 3.x.", "influxdb.token")] = ""
 
 
 class Paths(NamedTuple):
