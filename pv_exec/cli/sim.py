@@ -10,7 +10,7 @@ from pv_exec.box.errors import PvError, Usage
 from pv_exec.drivers import DRIVERS
 from pv_exec.sim import demo, plant
 from pv_exec.sim.faults import MODIFIERS
-from pv_exec.sim.serve import JITTER, Pty, Tcp, serve, stopped_by_signals, tell_notes
+from pv_exec.sim.serve import JITTER, Pty, Tcp, serve, signals, tell_notes
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -52,8 +52,8 @@ def _serve(options: argparse.Namespace) -> int:
         jitter=JITTER,
     )
     end = Pty(options.pty) if options.pty else Tcp(options.tcp)
-    with stopped_by_signals():
-        serve(line, end, ready=_say_ready)
+    with signals() as stop:
+        serve(line, end, ready=_say_ready, stop=stop)
     tell_notes(line)
     return 0
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pv_exec.sim import plant
 from pv_exec.sim.line import Line
-from pv_exec.sim.serve import JITTER, Pty, serve, stopped_by_signals, tell_notes
+from pv_exec.sim.serve import JITTER, Pty, serve, signals, tell_notes
 
 INVERTERS = "1:8000xi,2:3x10k,3:390TL"
 
@@ -60,30 +60,27 @@ def run(command: Sequence[str], *, seed: int = 0, at: float = SUN, fast: bool = 
             os.mkdir(os.path.join(directory, name), 0o700)
         with open(config, "w", encoding="utf-8") as file:
             file.write(CONFIG.format(directory=directory, latitude=plant.LATITUDE, longitude=plant.LONGITUDE))
-        with stopped_by_signals():
+        with signals() as stop:
+            end = Pty(os.path.join(directory, "roof"))
             if command:
-                status = 143  # unless the command ends before we are told to
-                status = _beside(line, Pty(os.path.join(directory, "roof")), command, config)
+                status = _beside(line, end, command, config, stop)
             else:
-                serve(line, Pty(os.path.join(directory, "roof")), ready=lambda _: _invite(config))
+                serve(line, end, ready=lambda _: _invite(config), stop=stop)
     tell_notes(line)
     return status
 
 
-def _beside(line: Line, end: Pty, command: Sequence[str], config: str) -> int:
-    """Start the command once the port is there, and serve until it ends."""
+def _beside(line: Line, end: Pty, command: Sequence[str], config: str, stop: int) -> int:
+    """Start the command once the port is there, serve until it ends or we are told to, and return a shell's status."""
     children: list[subprocess.Popen[bytes]] = []
 
     def start(_address: str) -> int:
-        child = subprocess.Popen(  # noqa: S603 -- running what the user wrote is what this is for
-            command, env={**os.environ, "PV_EXEC_CONFIG": config}
-        )
+        child = subprocess.Popen(command, env={**os.environ, "PV_EXEC_CONFIG": config})
         children.append(child)
         return os.pidfd_open(child.pid)
 
     try:
-        serve(line, end, ready=start)
-        status = children[0].wait()
+        serve(line, end, ready=start, stop=stop)
     except FileNotFoundError:
         print(f"pv-sim: there is no command {command[0]!r}", file=sys.stderr)
         return 127
@@ -92,10 +89,22 @@ def _beside(line: Line, end: Pty, command: Sequence[str], config: str) -> int:
         return 126
     finally:
         for child in children:
-            if child.poll() is None:
-                child.terminate()
-                child.wait()
+            _end(child)
+    status = children[0].returncode
     return status if status >= 0 else 128 - status
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Leave no child behind."""
+    try:
+        child.wait(0.05)  # over already, or getting over: a Ctrl-C reaches it too
+    except subprocess.TimeoutExpired:
+        child.terminate()
+        try:
+            child.wait(5.0)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _invite(config: str) -> None:

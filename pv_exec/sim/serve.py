@@ -206,14 +206,16 @@ def serve(
     end: End,
     *,
     ready: Callable[[str], int | None],
+    stop: int,
     now: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Play the line at an end until KeyboardInterrupt. Raises LinkError when the end cannot be made.
+    """Play the line at an end until `stop`, a file descriptor, is readable. Raises LinkError when the end cannot be made.
 
-    `ready` is called with the address as soon as it can be opened; it may return a file descriptor, which ends the
-    play when it is readable and is closed then.
+    `ready` is called with the address as soon as it can be opened; it may return another file descriptor, which
+    ends the play too, and is closed then.
     """
     with select.epoll() as epoll:
+        epoll.register(stop, select.EPOLLIN)
         until: int | None = None
         back: float | None = None
         try:
@@ -224,7 +226,7 @@ def serve(
             while True:
                 due = line.next_at() if back is None else back
                 for fd, _ in epoll.poll(None if due is None else max(due - now(), 0.0)):
-                    if fd == until:
+                    if fd in {stop, until}:
                         return
                     if data := end.hear(fd):
                         line.send(data, now())
@@ -244,21 +246,23 @@ def serve(
 
 
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[None]:
-    """Within it SIGTERM and SIGINT end what runs, quietly, and what comes after it is not disturbed by another."""
+def signals() -> Iterator[int]:
+    """A file descriptor from which the number of a SIGTERM or SIGINT can be read, one byte each.
 
-    def stop(number: int, _frame: object) -> None:
-        signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    Not an exception: that could come between the start of a child and our knowing of it.
+    """
+    heard, said = os.pipe()
+    os.set_blocking(said, False)
+    old = signal.set_wakeup_fd(said)
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        yield
-    except KeyboardInterrupt:
-        pass
+        yield heard
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(old)
+        os.close(said)
+        os.close(heard)
 
 
 def tell_notes(line: Line) -> None:

@@ -167,17 +167,19 @@ def test_a_bridge_that_hangs_up_can_be_called_again():
             assert len(read(first.fileno(), XI)) == 20
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(where, timeout=5)
-        ends = time.monotonic() + 10
-        while True:
-            try:
-                back = socket.create_connection(where, timeout=5)
-                break
-            except ConnectionRefusedError:
-                assert time.monotonic() < ends
-                time.sleep(0.05)
-        with back:
+        with calling_until_it_answers(where) as back:
             back.sendall(b"#010\r")
             assert len(read(back.fileno(), XI)) == XI
+
+
+def calling_until_it_answers(where):
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends:
+        try:
+            return socket.create_connection(where, timeout=5)
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    raise AssertionError("the bridge did not come back")
 
 
 def run(*arguments):
@@ -187,7 +189,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments, says",
+    ("arguments", "says"),
     [
         (["serve", "kaco"], "--pty"),
         (["serve", "abacus", "--tcp", "127.0.0.1:0"], "abacus"),

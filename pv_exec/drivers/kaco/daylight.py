@@ -34,7 +34,7 @@ class Daylight:
 
     def __init__(self, elevation: Callable[[float], float], seed: int) -> None:
         self.elevation = elevation
-        dice = random.Random(seed)  # noqa: S311 -- weather, no secrets
+        dice = random.Random(seed)  # noqa: S311 -- clouds, no secrets
         self._turn = dice.random() * math.tau
         self._size = 0.8 + 0.2 * dice.random()
         self._midnight: float | None = None

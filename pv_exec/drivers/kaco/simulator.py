@@ -222,7 +222,7 @@ class Simulator:
             self.too_early.append(early)
         self._last = began
         asked = codec.decode_request(request)
-        if asked is None:
+        if asked is None or asked.command not in codec.COMMANDS:
             self.forbidden.append(f"at {began:.3f} s: {request!r} is nothing a reader may send")
             return []
         said = []
@@ -317,19 +317,19 @@ class Simulator:
         key = asked, f"{wanted:02X}"
         if key not in station.fitting:
             dice = random.Random(station.address)
-            for _ in range(100_000):
-                load = 0.05 + 0.9 * dice.random()
-                today = moment.today._replace(full_hours=8 * dice.random())
+            for _ in range(30_000):
+                load = 0.01 + 0.94 * dice.random() ** 3  # small values too: fewer digits, other sums
+                today = moment.today._replace(full_hours=8 * dice.random() ** 3)
                 guess = moment._replace(load=load, drift=2 * dice.random() - 1, today=today)
                 answer = _say(kind, asked, guess, None, "")
                 if answer is None or not isinstance(answer, Measured):
                     return moment
                 frame = _encode(kind, answer)
-                if frame[_sum_at(frame)] == wanted:
+                if frame[_sum_at(frame, answer)] == wanted:
                     station.fitting[key] = guess
                     break
-            else:
-                raise RuntimeError(f"no values with the sum {wanted:02X} found for a {kind.type}")
+            else:  # the zero-padded shape of an XP reaches only half of the sums (all of those that hurt)
+                station.fitting[key] = moment
         return station.fitting[key]
 
     def _shape_of_totals(self, station: Station) -> Kind:
@@ -339,7 +339,10 @@ class Simulator:
         shape = self._on("totals", station)
         if shape is None or kind.totals == "none":
             return kind
-        return kind._replace(totals="header" if shape == "header" else "bare")
+        # Six digits must do in the shape without a header, and are kWh wherever it was seen.
+        return (
+            kind._replace(totals="header") if shape == "header" else kind._replace(totals="bare", unit=1000)
+        )
 
     def _cleared(self, station: Station, moment: Moment) -> Moment:
         after = self._on("total-reset", station)
@@ -355,8 +358,10 @@ class Simulator:
     def _flipped(self, frame: bytes, answer: Answer) -> bytes:
         """One digit of the values, not of the header or the sum, is another one."""
         begin = 5 if frame[1:2] == b"*" else 1
-        end = _sum_at(frame) if isinstance(answer, Measured | TypeName) else len(frame) - 6
+        end = _sum_at(frame, answer) if isinstance(answer, Measured | TypeName) else len(frame) - 6
         places = [at for at in range(begin, end) if 0x30 <= frame[at] <= 0x39]
+        if not places:
+            return frame  # the pointer of a 000xi to its parts
         at = self._dice.choice(places)
         digit = 0x30 + (frame[at] - 0x30 + 1 + self._dice.randrange(9)) % 10
         return frame[:at] + bytes([digit]) + frame[at + 1 :]
@@ -432,7 +437,8 @@ def _by_type(address: int, code: str) -> Kind:
     if re.fullmatch(r"\d+k(TR|TL|H3P)", code):
         return Kind(address, code, "generic", elements=16, rated=rated, zeros=True)
     if re.fullmatch(r"\d+k", code):
-        return Kind(address, code, "xp", rated=rated, totals="none")
+        # What the narrow shape makes of 100 A and more is not known; a 100k was seen at 40 kW (KRTU).
+        return Kind(address, code, "xp", rated=min(rated, 40_000), totals="none")
     if match := re.fullmatch(r"(\d+)(TL|TR|L\d\d|X\d\d)", code):
         three_strings = match[2] == "TR" or (match[2] == "TL" and int(match[1]) >= 300)
         return Kind(address, code, "generic", elements=23 if three_strings else 20, rated=rated)
@@ -585,6 +591,8 @@ def _generic(kind: Kind, moment: Moment, cosphi: str) -> Generic:
 
 def _totals(kind: Kind, moment: Moment) -> Totals:
     total = int(moment.energy_total / kind.unit)
+    if kind.totals == "bare":
+        total %= 1_000_000  # six digits
     address = None if kind.totals == "bare" else kind.address
     peak = int(moment.today.peak * kind.rated * 1.02)
     hours = _minutes(moment.today.awake_hours), _minutes(moment.hours_total), _minutes(moment.hours_total)
@@ -601,20 +609,17 @@ def _encode(kind: Kind, answer: Answer) -> bytes:
     )
 
 
-def _sum_at(frame: bytes) -> int:
-    """Where the one-byte sum stands: after a space, being the sum of all from the asterisk on."""
-    total = 0
-    for at in range(1, len(frame)):
-        if at > 6 and frame[at - 1] == 0x20 and total & 0xFF == frame[at]:
-            return at
-        total += frame[at]
-    raise ValueError("a frame without a sum")
+def _sum_at(frame: bytes, answer: Measured | TypeName) -> int:
+    """Where the one-byte sum stands: before the type where there is one, else near the end."""
+    if isinstance(answer, TypeName):
+        return len(frame) - 2
+    return len(frame) - 1 if answer.type is None else frame.rfind(b" " + answer.type.encode()) - 1
 
 
 def _wrong_sum(frame: bytes, answer: Answer) -> bytes:
     """One bit of the sum, or one digit of the CRC, is wrong; frames without either stay as they are."""
     if isinstance(answer, Measured | TypeName):
-        at = _sum_at(frame)
+        at = _sum_at(frame, answer)
         return frame[:at] + bytes([frame[at] ^ 0x01]) + frame[at + 1 :]
     if isinstance(answer, Generic | Serial):
         at = len(frame) - 2
