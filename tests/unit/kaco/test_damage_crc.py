@@ -19,9 +19,7 @@ from tests.captures.kaco.frames import CRCED
 
 DIGITS = b"0123456789ABCDEF"
 FRAMES = {
-    "NOE 16": next(f.frame for f in CRCED if f.origin == "KRTU 50kH3P"),
-    "NOE 20": next(f.frame for f in CRCED if f.origin == "CAP 086L32"),
-    "NOE 23": next(f.frame for f in CRCED if f.origin == "KRTU 390TL"),
+    **{f.origin: f.frame for f in CRCED},
     # Nobody has recorded these two; the layouts are WIO's and JAVA's.
     "NOE 17, invented": codec.encode_answer(
         codec.Generic(
@@ -33,7 +31,7 @@ FRAMES = {
         codec.Generic(1, 11, "Prot", 4, tokens=("0", "0", "229.5", "229.1", "230.3", "50.0", "31.2", "0"))
     ),
 }  # fmt: skip
-"""One frame of each layout."""
+"""Every recorded frame, and one of each layout that nobody has recorded."""
 
 Flips = tuple[tuple[int, int], ...]
 """(offset in the frame, mask) of every damaged byte."""
@@ -48,30 +46,57 @@ class Found(NamedTuple):
 
 
 UP_TO_THREE_BITS = {
-    "NOE 16": Found(104_537_716, 18, 0),
-    "NOE 20": Found(191_837_972, 17, 0),
-    "NOE 23": Found(282_279_308, 20, 0),
+    "UART 050L32, worked example": Found(191_837_972, 17, 1),
+    "CAP 086L32": Found(191_837_972, 17, 0),
+    "CAP 086L32 dusk": Found(191_837_972, 51, 1),
+    "WIO 3X24": Found(187_478_200, 17, 0),
+    "KRTU 200TL": Found(187_478_200, 0, 0),
+    "KRTU 200L32": Found(191_837_972, 17, 0),
+    "KRTU 390TL": Found(282_279_308, 20, 0),
+    "KRTU 390TL, grid fault": Found(288_001_000, 20, 1),
+    "KRTU 600TL, status above 120": Found(293_799_492, 20, 0),
+    "KRTU 50kH3P": Found(104_537_716, 18, 0),
+    "KRTU 50kH3P, self-test": Found(104_537_716, 0, 0),
     "NOE 17, invented": Found(126_425_848, 22, 1),
     "NOE 11, invented": Found(14_197_700, 3, 0),
 }
+"""Errors of one to three bits in the whole frame, how many pass the CRC, how many the formats and checks as well."""
 
 BURSTS = {
-    "NOE 16": Found(27_589_799, 0, 0),
-    "NOE 20": Found(33_881_063, 0, 0),
-    "NOE 23": Found(38_599_511, 0, 0),
+    "UART 050L32, worked example": Found(33_881_063, 0, 0),
+    "CAP 086L32": Found(33_881_063, 0, 0),
+    "CAP 086L32 dusk": Found(33_881_063, 0, 0),
+    "WIO 3X24": Found(33_618_927, 0, 0),
+    "KRTU 200TL": Found(33_618_927, 0, 0),
+    "KRTU 200L32": Found(33_881_063, 0, 0),
+    "KRTU 390TL": Found(38_599_511, 0, 0),
+    "KRTU 390TL, grid fault": Found(38_861_647, 0, 0),
+    "KRTU 600TL, status above 120": Found(39_123_783, 0, 0),
+    "KRTU 50kH3P": Found(27_589_799, 0, 0),
+    "KRTU 50kH3P, self-test": Found(27_589_799, 0, 0),
     "NOE 17, invented": Found(29_424_751, 0, 0),
     "NOE 11, invented": Found(13_958_727, 0, 0),
 }
 
 BELIEVED = {
+    # status 4 became 5, and 3.3 V at an input without current 1.3 V
+    "UART 050L32, worked example": [
+        b"\n*03n 20 050L32 5  384.1  1.26   488    1.3  0.00     0  227.5  0.97  226.3  0.95  227.1  0.93   488   459 1.000  33.1   4964 CF9F\r"
+    ],
+    # the type lost its end, and one phase gained four amperes of reactive current
+    "CAP 086L32 dusk": [
+        b"\n*03n 20 086L3r 4  482.8  0.16    79  489.2  0.16    79  228.8  4.68  229.9  0.71  230.3  0.65   158   181 1.000  37.1  46580 5CAD\r"
+    ],
+    # 581.1 V became 585.1 V, and a dead phase carries 0.08 A
+    "KRTU 390TL, grid fault": [
+        b"\n*01n 23 390TL 48  585.1  0.00     0  578.2  0.00     0  580.0  0.00     0    1.2  0.08    1.9  0.00    2.0  0.00     0     0 1.000  28.9      0 00EB\r"
+    ],
+    # 125TL became 325TL, and 229.5 V 239.5 V
     "NOE 17, invented": [
-        # 125TL became 325TL and 229.5 V became 239.5 V: nothing in the frame contradicts
-        (
-            b"\n*01n 17 325TL 4  696.7  1.03  229.5  1.61  229.5  1.61  239.5  1.61   720   709.5 50.02 0.957c"
-            b"  35.6 307729 7E8A\r"
-        )
+        b"\n*01n 17 325TL 4  696.7  1.03  229.5  1.61  229.5  1.61  239.5  1.61   720   709.5 50.02 0.957c  35.6 307729 7E8A\r"
     ],
 }
+"""What no check can tell from a real answer."""
 
 
 def syndromes(text: bytes) -> list[int]:
