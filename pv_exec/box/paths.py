@@ -66,7 +66,7 @@ def _usable(place: str) -> bool:
     """Whether it is a directory we can write in, or could be made one."""
     while not os.path.lexists(place):
         place = os.path.dirname(place)
-    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK, effective_ids=True)
 
 
 def ensure(directory: str) -> str:
@@ -92,7 +92,7 @@ def ensure(directory: str) -> str:
                     os.chmod(path, 0o700)
         if not os.path.isdir(path):
             return f"{path} is no directory"
-        if not os.access(path, os.W_OK | os.X_OK):
+        if not os.access(path, os.W_OK | os.X_OK, effective_ids=True):
             read_only = os.statvfs(path).f_flag & os.ST_RDONLY
             return (
                 f"{path} is on a read-only file system"

@@ -10,9 +10,31 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
+from pv_exec.box import toml
+from pv_exec.box.toml import SECONDS, Path, _quantity, locate, seconds, size
+
+__all__ = [
+    "SECONDS",
+    "SECRET",
+    "Duration",
+    "Fault",
+    "Path",
+    "Range",
+    "Size",
+    "Taken",
+    "Text",
+    "Unit",
+    "_quantity",
+    "called",
+    "effective",
+    "locate",
+    "sample",
+    "seconds",
+    "size",
+    "take",
+]
+
 T = TypeVar("T")
-Path = tuple[str | int, ...]
-"""Where something is in a configuration: keys, and positions in arrays from 0: ("bus", 0, "inverter", 1, "address")."""
 
 
 class Text(NamedTuple):
@@ -41,12 +63,6 @@ Duration = Annotated[float, Unit("duration")]
 """Seconds, written with a unit: "250ms" "4s" "15m" "1h30m" "30d"."""
 Size = Annotated[int, Unit("size")]
 """Bytes, written with a unit: "500MB" (10⁶) or "512MiB" (2²⁰)."""
-
-SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-BYTES = {
-    "B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30,
-    "TiB": 2**40,
-}  # fmt: skip
 
 
 class Fault(NamedTuple):
@@ -175,11 +191,8 @@ def _scalar(plain: Any, marks: tuple[Any, ...], found: Any) -> Any:
     """The value, or None if it is not one of this type. A bool is no int; an int is fine where a float is wanted."""
     kind = _kind(marks)
     if kind:
-        return (
-            _quantity(found, SECONDS if kind == "duration" else BYTES, plain)
-            if isinstance(found, str)
-            else None
-        )
+        read = seconds if kind == "duration" else size
+        return read(found) if isinstance(found, str) else None
     if get_origin(plain) is Literal:
         return found if any(found == each and type(found) is type(each) for each in get_args(plain)) else None
     if plain is float and type(found) in (int, float):
@@ -189,16 +202,6 @@ def _scalar(plain: Any, marks: tuple[Any, ...], found: Any) -> Any:
             return None
         return value if math.isfinite(value) else None
     return found if plain in (str, int, bool) and type(found) is plain else None
-
-
-def _quantity(text: str, units: Mapping[str, float], plain: Any) -> Any:
-    """Sum of `number unit` pairs ("1h30m"), or None."""
-    pair = rf"\s*([0-9]{{1,15}}(?:\.[0-9]{{1,9}})?)\s*({'|'.join(units)})"
-    if not re.fullmatch(rf"(?:{pair})+\s*", text):
-        return None
-    return plain(
-        sum(float(number) * units[unit] for number, unit in re.findall(rf"{pair}(?![a-zA-Z])", text))
-    )
 
 
 def _within(value: Any, marks: tuple[Any, ...]) -> bool:
@@ -216,7 +219,7 @@ def _allowed(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         words = [_allowed(_closed(each, marks)) for each in arguments if each is not types.NoneType]
     elif origin is Literal:
-        words = [_toml(each) for each in arguments]
+        words = [toml.written(each) for each in arguments]
     else:
         return _allowed_plain(plain, marks) + _allowed_range(marks)
     return " or ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
@@ -236,14 +239,16 @@ def _allowed_plain(plain: Any, marks: tuple[Any, ...]) -> str:
         example = next(
             (mark.example for mark in marks if isinstance(mark, Text) and isinstance(mark.example, str)), ""
         )
-        return "a string in quotes" + (f" such as {_toml(example)}" if example else "")
+        return "a string in quotes" + (f" such as {toml.written(example)}" if example else "")
     return {int: "an integer", float: "a number", bool: "true or false"}.get(plain, "a table")
 
 
 def _allowed_range(marks: tuple[Any, ...]) -> str:
     for mark in marks:
         if isinstance(mark, Range):
-            lo, hi = (None if limit is None else _toml(limit, _kind(marks)).strip('"') for limit in mark)
+            lo, hi = (
+                None if limit is None else toml.written(limit, _kind(marks)).strip('"') for limit in mark
+            )
             if lo is not None and hi is not None:
                 return f" from {lo} to {hi}"
             return f", at least {lo}" if lo is not None else f", at most {hi}" if hi is not None else ""
@@ -263,7 +268,7 @@ def _shown(found: Any, *, secret: bool = False) -> str:
     kind = name.get(type(found), "a date or time")
     if secret or isinstance(found, list | dict):
         return kind
-    text = str(found) if kind == "a date or time" else _toml(found)
+    text = str(found) if kind == "a date or time" else toml.written(found)
     return kind if len(text) > 60 else text if isinstance(found, bool) else f"{text} ({kind})"
 
 
@@ -308,7 +313,7 @@ def _nearest(found: str, words: list[str]) -> str:
 def sample(cls: Callable[..., Any], header: str = "") -> list[str]:
     """TOML lines of a schema: `## sentence` above `# key = default`; keys that must be given stand uncommented.
 
-    `header` is the dotted name of the table, "" at the top; a default that is None shows its example.
+    `header` is the dotted name of the table, "" at the top; a default that is None or "" shows its example.
     """
     schema: Any = cls
     own, tables = [f"[{header}]"] if header else [], []
@@ -319,7 +324,7 @@ def sample(cls: Callable[..., Any], header: str = "") -> list[str]:
         maybe = [each for each in get_args(plain) if hasattr(each, "_fields")]
         text = next((mark for mark in marks if isinstance(mark, Text)), Text(""))
         said = [f"## {line}" for line in text.sentence.splitlines()]
-        name = f"{header}.{_key(key)}" if header else _key(key)
+        name = f"{header}.{toml.bare(key)}" if header else toml.bare(key)
         if hasattr(plain, "_fields"):
             tables += ["", *said, *sample(plain, name)]
         elif maybe:  # a table, or tables, that need not be there: everything commented
@@ -332,13 +337,13 @@ def sample(cls: Callable[..., Any], header: str = "") -> list[str]:
                 *(line if line.startswith("#") or not line else f"# {line}" for line in body),
             ]
         else:
-            value = text.example if default is None else default
-            shown = _toml(_placeholder(annotation) if value is None else value, _kind_of(annotation))
+            value = text.example if default in (None, "") else default
+            shown = toml.written(_placeholder(annotation) if value is None else value, _kind_of(annotation))
             own += [
                 *said,
-                f"{_key(key)} = {shown}"
+                f"{toml.bare(key)} = {shown}"
                 if field not in schema._field_defaults
-                else f"# {_key(key)} = {shown}",
+                else f"# {toml.bare(key)} = {shown}",
             ]
     return own + tables
 
@@ -348,7 +353,7 @@ def effective(instance: Any, header: str = "") -> list[str]:
     own, tables = [f"[{header}]"] if header else [], []
     for field, value in zip(instance._fields, instance, strict=True):
         annotation = type(instance).__annotations__[field]
-        key = _key(field.rstrip("_"))
+        key = toml.bare(field.rstrip("_"))
         name = f"{header}.{key}" if header else key
         if value is None:
             continue
@@ -360,7 +365,7 @@ def effective(instance: Any, header: str = "") -> list[str]:
                 tables += ["", f"[{lines[0]}]", *lines[1:]]
         else:
             secret = SECRET in _opened(annotation)[1]
-            own.append(f"{key} = {_toml('…' if secret else value, _kind_of(annotation))}")
+            own.append(f"{key} = {toml.written('…' if secret else value, _kind_of(annotation))}")
     return own + tables
 
 
@@ -377,191 +382,9 @@ def _placeholder(annotation: Any) -> Any:
     if plain in (int, float) and least is not None:
         return plain(least)
     if get_origin(plain) in (Union, types.UnionType):
-        return _placeholder(get_args(plain)[0])
+        return _placeholder(_closed(get_args(plain)[0], marks))
     if get_origin(plain) is Literal:
         return get_args(plain)[0]
     return {str: "", int: 0, float: 0.0, bool: False, dict: {}, Mapping: {}}.get(
         get_origin(plain) or plain, ()
     )
-
-
-def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
-
-
-def _toml(value: Any, kind: str = "") -> str:
-    """One value as TOML; `kind` writes numbers as durations or sizes."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float) and kind:
-        return f'"{_with_unit(value, SECONDS if kind == "duration" else BYTES)}"'
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return '"' + re.sub(r"[\x00-\x1f\x7f]", lambda control: f"\\u{ord(control[0]):04x}", escaped) + '"'
-    if isinstance(value, Mapping):
-        return (
-            "{ " + ", ".join(f"{_key(key)} = {_toml(each, kind)}" for key, each in value.items()) + " }"
-            if value
-            else "{}"
-        )
-    if hasattr(value, "_asdict"):
-        return _toml({key.rstrip("_"): each for key, each in value._asdict().items() if each is not None})
-    return "[" + ", ".join(_toml(each, kind) for each in value) + "]"
-
-
-def _with_unit(value: float, units: Mapping[str, float]) -> str:
-    """The number in the greatest unit that keeps it whole; weeks are rarely meant, thousands are (500MB, not 488281.25KiB)."""
-    if not value:
-        return "0s" if units is SECONDS else "0B"
-    for unit in (
-        ("d", "h", "m", "s", "ms")
-        if units is SECONDS
-        else ("TB", "GB", "MB", "kB", "TiB", "GiB", "MiB", "KiB")
-    ):
-        count = value / units[unit]
-        if abs(count - round(count)) < 1e-9 * max(1.0, count) and round(count):
-            return f"{round(count)}{unit}"
-    return f"{value}{'s' if units is SECONDS else 'B'}"
-
-
-# --- finding -----------------------------------------------------------------------------------------------------------
-
-
-def locate(text: str, path: Path) -> int | None:
-    """Line (from 1) of a key in a TOML text, for faults only (it reads the text once more, by a scanner of its own).
-
-    Where the key is not there (a missing one): the nearest table or array around it; None for the file itself, or when
-    the text is beyond it. Never raises.
-    """
-    found: dict[Path, int] = {}
-    try:
-        _Scanner(text, found).document()
-    except (IndexError, ValueError):  # no TOML; what was found before the spot still serves
-        pass
-    for length in range(len(path), 0, -1):
-        if path[:length] in found:
-            return found[path[:length]]
-    return None
-
-
-class _Scanner:
-    """Walks through a TOML text and notes at which line each path begins."""
-
-    def __init__(self, text: str, found: dict[Path, int]) -> None:
-        self.text = text
-        self.found = found
-        self.at = 0
-        self.counts: dict[Path, int] = {}  # arrays of tables, by path, and how many tables they have so far
-
-    def document(self) -> None:
-        table: Path = ()
-        while self.blank(newlines=True):
-            if self.text[self.at] == "[":
-                table = self.header()
-            else:
-                self.pair(table)
-
-    def blank(self, *, newlines: bool) -> bool:
-        """Skips space and comments; False at the end of the text."""
-        skipped = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*" if newlines else r"[ \t]*").match(self.text, self.at)
-        self.at = skipped.end() if skipped else self.at
-        return self.at < len(self.text)
-
-    def note(self, path: Path, at: int) -> None:
-        self.found.setdefault(path, self.text.count("\n", 0, at) + 1)
-
-    def header(self) -> Path:
-        start, many = self.at, self.text.startswith("[[", self.at)
-        self.at += 2 if many else 1
-        keys = self.keys()
-        self.at = self.text.index("]", self.at) + (2 if many else 1)
-        path: Path = ()
-        for n, key in enumerate(keys):
-            path = (*path, key)
-            last = many and n == len(keys) - 1
-            if last:
-                self.counts[path] = self.counts.get(path, 0) + 1
-            self.note(path, start)
-            if path in self.counts:
-                path = (*path, self.counts[path] - 1)
-                self.note(path, start)
-        return path
-
-    def keys(self) -> list[str]:
-        """A dotted key."""
-        keys = []
-        while True:
-            self.blank(newlines=False)
-            if self.text[self.at] in "\"'":
-                keys.append(self.string())
-            else:
-                bare = re.compile(r"[^\s.=\]#,]+").match(self.text, self.at)
-                if not bare:
-                    raise ValueError(self.at)
-                keys.append(bare[0])
-                self.at = bare.end()
-            self.blank(newlines=False)
-            if self.text[self.at] != ".":
-                return keys
-            self.at += 1
-
-    def pair(self, table: Path) -> None:
-        start, path = self.at, table
-        for key in self.keys():
-            path = (*path, key)
-            self.note(path, start)
-        self.at = self.text.index("=", self.at) + 1
-        self.value(path)
-
-    def value(self, path: Path) -> None:
-        self.blank(newlines=False)
-        sign = self.text[self.at]
-        if sign in "\"'":
-            self.string()
-        elif sign in "[{":
-            self.collection(path, "]" if sign == "[" else "}")
-        else:
-            end = re.compile(r"[^\n,\]}#]*").match(self.text, self.at)
-            self.at = end.end() if end else self.at
-
-    def collection(self, path: Path, closing: str) -> None:
-        self.at += 1
-        n = 0
-        while self.blank(newlines=True) and self.text[self.at] != closing:
-            if closing == "}":
-                self.pair(path)
-            else:
-                self.note((*path, n), self.at)
-                self.value((*path, n))
-            n += 1
-            self.blank(newlines=True)
-            if self.text[self.at] == ",":
-                self.at += 1
-            elif self.text[self.at] != closing:
-                raise ValueError(self.at)
-        self.at += 1
-
-    def string(self) -> str:
-        """Skips a string of any of the four kinds; its text, good enough for a key."""
-        quote = self.text[self.at]
-        long = self.text.startswith(quote * 3, self.at)
-        body = r"(?:\\.|[^\\])*?" if quote == '"' else r".*?"
-        ends = quote * 3 + f"{quote}{{0,2}}(?!{quote})" if long else quote
-        inside = re.compile(f"{quote * (3 if long else 1)}({body}){ends}", re.DOTALL).match(
-            self.text, self.at
-        )
-        if not inside:
-            raise ValueError(self.at)
-        self.at = inside.end()
-        return inside[1] if "\\" not in inside[1] or quote == "'" else _unescaped(inside[1])
-
-
-def _unescaped(text: str) -> str:
-    import json  # a quoted key with an escape in it, in a faulty file
-
-    try:
-        return str(json.loads(f'"{text}"'))
-    except ValueError:
-        return text

@@ -5,7 +5,20 @@ from typing import Annotated, Literal, NamedTuple
 import pytest
 from hypothesis import given, strategies as st
 
-from pv_exec.box.settings import SECRET, Duration, Fault, Range, Size, Text, effective, locate, sample, take
+from pv_exec.box.settings import (
+    SECRET,
+    Duration,
+    Fault,
+    Range,
+    Size,
+    Text,
+    effective,
+    locate,
+    sample,
+    seconds,
+    size,
+    take,
+)
 
 
 class Unit(NamedTuple):
@@ -308,3 +321,21 @@ def test_durations_and_sizes_read_back(milliseconds):
 
 def test_a_fault_of_the_file_itself_has_a_name():
     assert str(Fault((), "", "", kind="unknown")).startswith("the file: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("250ms", 0.25), ("4s", 4.0), ("1h30m", 5400.0), (" 1.5 h ", 5400.0), ("30d", 2592000.0), ("2w", 1209600.0),
+     ("10m5s", 605.0), ("", None), ("4", None), ("-4s", None), ("4S", None), ("4 sec", None), ("٤s", None), ("s", None)],
+)  # fmt: skip
+def test_a_duration_needs_a_unit(text, expected):
+    assert seconds(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("500MB", 500_000_000), ("512MiB", 536_870_912), ("1kB", 1000), ("0B", 0), ("1.5GB", 1_500_000_000), ("1mb", None),
+     ("500M", None), ("500", None)],
+)  # fmt: skip
+def test_a_size_needs_a_unit(text, expected):
+    assert size(text) == expected
