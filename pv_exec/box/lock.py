@@ -37,8 +37,6 @@ class Lock:
         if fd >= 0:
             self._said = _read(fd)
             self.last_request = _time_of_this_boot(self._said, "last_request")
-            if not _open_locks:
-                os.register_at_fork(after_in_child=_forget)
             _open_locks.add(self)
 
     @property
@@ -89,6 +87,9 @@ _open_locks: set[Lock] = set()
 def _forget() -> None:
     for lock in tuple(_open_locks):
         lock.forget()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 class Holder(NamedTuple):
@@ -188,7 +189,7 @@ def _time_of_this_boot(said: dict[str, Any], name: str) -> float | None:
     value = said.get(name)
     if said.get("boot_id") != clock.boot_id() or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value <= clock.boottime() else None
+    return float(value) if 0 <= value <= clock.boottime() + 0.01 else None  # it was rounded
 
 
 def _holder(fd: int) -> Holder | None:

@@ -258,6 +258,26 @@ def test_a_key_is_found_at_its_line(path, line):
     assert locate(TEXT, path) == line
 
 
+def test_every_key_of_a_text_is_found_on_a_line_that_has_it():
+    def walk(value, path):
+        if path and isinstance(path[-1], str) and path[-1] != "ü.ä":
+            line = locate(TEXT, path)
+            assert line
+            assert path[-1] in TEXT.splitlines()[line - 1]
+        for key, each in (
+            value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else [])
+        ):
+            walk(each, (*path, key))
+
+    walk(tomllib.loads(TEXT), ())
+
+
+def test_lines_that_end_in_carriage_returns_are_lines():
+    text = TEXT.replace("\n", "\r\n")
+    tomllib.loads(text)
+    assert locate(text, ("bus", 1, "more", "ü.ä", "k")) == 29
+
+
 @given(st.text(alphabet="[]{}\"'=.,#\\ \nab1"))
 def test_finding_never_raises(text):
     locate(text, ("a", "b"))
