@@ -55,7 +55,7 @@ ADDRESSES = range(1, 33)
 COMMANDS = "012389s"
 """Everything a reader may ever send; `b…` are control telegrams (KSER)."""
 
-_REQUEST = re.compile(rb"#([0-9]{2})([0-9a-z])\r\n?")
+_REQUEST = rb"#([0-9]{2})([0-9a-z])\r\n?"
 
 
 def encode_request(address: int, command: str) -> bytes:
@@ -70,7 +70,7 @@ def decode_request(data: bytes) -> Request | None:
 
     Any lower-case letter or digit passes as a command, so that a simulator can tell its client what it must not send.
     """
-    match = _REQUEST.fullmatch(data)
+    match = re.fullmatch(_REQUEST, data)
     return Request(int(match[1]), match[2].decode()) if match else None
 
 
@@ -242,7 +242,7 @@ _SOUP = 8
 _START = re.compile(rb"\n\*([0-9]{2})([0-9a-z])")
 _BARE_START = re.compile(rb"\n[ 0-9]")
 _TEXT = re.compile(rb"[ -~]{10}")
-_RS232 = re.compile(rb"[0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+_RS232 = rb"[0-9]{2}\.[0-9]{2}\.[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}"
 
 
 def _begun(heard: bytes, address: int, commands: str) -> bool:
@@ -355,7 +355,7 @@ def _raise_for_no_answer(heard: bytes, damage: str, strangers: str) -> None:
     if strangers:
         remedy = "give that inverter an address from 1 to 32 in its menu" if _NO_ADDRESS in strangers else ""
         raise Corrupt(strangers, remedy)
-    if _RS232.search(heard):
+    if re.search(_RS232, heard):
         raise Corrupt("lines of the RS232 mode", "set Interface to RS485 in the inverter's menu")
     if damage and (b"\n*" in heard or _TEXT.search(heard)):
         raise Corrupt(damage)

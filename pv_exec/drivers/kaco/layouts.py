@@ -37,70 +37,85 @@ Decoder = Callable[[bytes, bool], Frame | None]
 # -- frames with a one-byte sum over measured values -------------------------------------------------------------------
 
 
-def _number(width: int, decimals: int = 0, sign: str = "") -> str:
-    """A right-aligned number of exactly `width` characters. Zeros in front are let pass (XP), they change no value."""
-    whole = width - decimals - 1 if decimals else width
-    digits = [" " * (whole - n) + f"[0-9]{{{n}}}" for n in range(1, whole + 1)]
-    signed = [" " * (whole - n) + f"{sign}[0-9]{{{n - 1}}}" for n in range(2, whole + 1)] if sign else []
-    return f"(?:{'|'.join(digits + signed)})" + (rf"\.[0-9]{{{decimals}}}" if decimals else "")
+def _number(width: int, decimals: int = 0, *, sign: bool = False) -> set[bytes]:
+    """The shapes of a right-aligned number of `width` characters, each digit as 0. Zeros in front change no value (XP)."""
+    behind = "." + "0" * decimals if decimals else ""
+    shapes = {("0" * n + behind).rjust(width).encode() for n in range(1, width - len(behind) + 1)}
+    if sign:
+        shapes |= {("-" + "0" * n).rjust(width).encode() for n in range(1, width)}
+    return shapes
 
 
-def _head(current: str, power: str, temperature: str, energy: str) -> "re.Pattern[bytes]":
-    """From LF to the space before the sum: S U I P UN IN PN T E, each at its place (AN section 5)."""
+_AS_SHAPE = bytes.maketrans(b"0123456789", b"0000000000")
+
+Places = tuple[set[bytes], ...]
+"""The shapes that each of S U I P UN IN PN T E may have, in this order (AN section 5)."""
+
+
+def _places(current: set[bytes], power: set[bytes], temperature: set[bytes], energy: set[bytes]) -> Places:
     volts = _number(5, 1)
-    fields = (_number(3), volts, current, power, volts, current, power, temperature, energy)
-    return re.compile((r"\n\*[0-9]{2}[0-3] " + " ".join(fields) + " ").encode())
+    return (_number(3), volts, current, power, volts, current, power, temperature, energy)
 
 
-_HEAD_00 = _head(_number(5, 2), _number(5), _number(3, sign="-"), _number(6))
-_HEAD_000XI = _head(_number(5, 2), _number(6), _number(2, sign="-"), _number(6))
-_HEAD_XP = _head(
-    f"(?:{_number(5, 2)}|{_number(6, 2)})",
+_PLACES_00 = _places(_number(5, 2), _number(5), _number(3, sign=True), _number(6))
+_PLACES_000XI = _places(_number(5, 2), _number(6), _number(2, sign=True), _number(6))
+_PLACES_XP = _places(
+    _number(5, 2) | _number(6, 2),
     _number(6),
-    f"(?:{_number(2, sign='-')}|{_number(3, sign='-')})",
-    f"(?:{_number(6)}|{_number(7)})",
+    _number(2, sign=True) | _number(3, sign=True),
+    _number(6) | _number(7),
 )
 """Both shapes of an XP: wide as AN shows it, narrow as KRTU's lines are. P of six characters tells it from a 00."""
 
-_HEAD_LENGTH_00, _HEAD_LENGTH_000XI = 57, 58
-_TYPE = re.compile(rb" ([0-9A-Za-z][0-9A-Za-z ./+-]*?) *")
-_TAIL_XP = re.compile(rb" +([0-9A-Za-z][!-~]*) +([0-9]{1,9}) *\r")
+_SUM_AT_00, _SUM_AT_000XI = 57, 58
+_TYPE = rb" ([0-9A-Za-z][0-9A-Za-z ./+-]*?) *"
+_TAIL_XP = rb" +([0-9A-Za-z][!-~]*) +([0-9]{1,9}) *\r"
 _LONGEST_XP = 96
+
+
+def _behind(data: bytes, at: int, places: Places) -> int | None:
+    """Offset behind the fields when each is at its place: one space before each (the first at `at`) and behind the last."""
+    shape = data[:_LONGEST_XP].translate(_AS_SHAPE)
+    for shapes in places:
+        ends = (at + 1 + width for width in sorted({len(one) for one in shapes}))
+        end = next((e for e in ends if shape[at + 1 : e] in shapes and shape[e : e + 1] == b" "), None)
+        if end is None or shape[at] != 0x20:
+            return None
+        at = end
+    return at + 1
 
 
 def measured_or_xp(data: bytes, ended: bool) -> Frame | None:
     """Command 0 of families 00/02 and XP with old software."""
-    if len(data) <= _HEAD_LENGTH_00:
+    if len(data) <= _SUM_AT_00:
         _refuse_if(data, ended)
         return None
-    if _HEAD_00.fullmatch(data, 0, _HEAD_LENGTH_00):
-        return _summed(data, _HEAD_LENGTH_00, "00", 8, ended)
-    if (head := _HEAD_XP.match(data)) and len(data) > head.end():
-        tail = _TAIL_XP.match(data, head.end() + 1)
+    if _behind(data, 5, _PLACES_00) == _SUM_AT_00:
+        return _summed(data, _SUM_AT_00, "00", 8, ended)
+    if (at := _behind(data, 5, _PLACES_XP)) and len(data) > at:
+        tail = re.match(_TAIL_XP, data[at + 1 :])
         if tail:
-            answer = _values(data, head.end(), "xp")._replace(
-                type=tail[1].decode(), energy_total=int(tail[2])
-            )
-            return Frame(_believed(answer), tail.end())
+            answer = _values(data, at, "xp")._replace(type=tail[1].decode(), energy_total=int(tail[2]))
+            return Frame(_believed(answer), at + 1 + tail.end())
         if not ended and len(data) < _LONGEST_XP:
             return None
-        _expect_sum(data, head.end())
+        _expect_sum(data, at)
         raise Corrupt("the end of an XP's answer, its type and total, is missing")
-    if not ended and len(data) < _LONGEST_XP and b"\r" not in data[_HEAD_LENGTH_00 + 1 :]:
+    if not ended and len(data) < _LONGEST_XP and b"\r" not in data[_SUM_AT_00 + 1 :]:
         return None
-    _expect_sum(data, _HEAD_LENGTH_00)
-    raise Corrupt(f"the fields are not at their places: {_shown(data[:_HEAD_LENGTH_00])}")
+    _expect_sum(data, _SUM_AT_00)
+    raise Corrupt(f"the fields are not at their places: {_shown(data[:_SUM_AT_00])}")
 
 
 def sub_inverter(data: bytes, ended: bool) -> Frame | None:
     """Commands 1, 2, 3 of a 000xi. A 33000xi-M sends some text more (KRTU): up to 24 bytes behind the sum."""
-    if len(data) <= _HEAD_LENGTH_000XI:
+    if len(data) <= _SUM_AT_000XI:
         _refuse_if(data, ended)
         return None
-    if not _HEAD_000XI.fullmatch(data, 0, _HEAD_LENGTH_000XI):
-        _expect_sum(data, _HEAD_LENGTH_000XI)
-        raise Corrupt(f"the fields are not at their places: {_shown(data[:_HEAD_LENGTH_000XI])}")
-    return _summed(data, _HEAD_LENGTH_000XI, "000xi", 24, ended)
+    if _behind(data, 5, _PLACES_000XI) != _SUM_AT_000XI:
+        _expect_sum(data, _SUM_AT_000XI)
+        raise Corrupt(f"the fields are not at their places: {_shown(data[:_SUM_AT_000XI])}")
+    return _summed(data, _SUM_AT_000XI, "000xi", 24, ended)
 
 
 def _summed(
@@ -116,7 +131,7 @@ def _summed(
     name = None
     if cr >= 0 and not 0 <= lf < cr:
         length = at + 1 + cr + 1
-        name = _TYPE.fullmatch(tail, 0, cr)
+        name = re.fullmatch(_TYPE, tail[:cr])
     elif lf >= 0:
         length = at + 1 + lf  # the next frame begins where a type would be
     elif len(tail) == longest_tail or ended:
@@ -211,14 +226,14 @@ def trio(data: bytes, ended: bool) -> Frame | None:
 
 _LONGEST_LINE = 320
 _FORMATS = {
-    "U": re.compile(r"-?(?:0|[1-9][0-9]{0,3})\.[0-9]"),
-    "I": re.compile(r"-?(?:0|[1-9][0-9]{0,3})\.[0-9]{2}"),
-    "P": re.compile(r"-?(?:0|[1-9][0-9]{0,6})"),
-    "A": re.compile(r"-?(?:0|[1-9][0-9]{0,6})\.[0-9]"),
-    "C": re.compile(r"[01]\.[0-9]{3}[ico]?"),
-    "F": re.compile(r"(?:0|[1-9][0-9])\.[0-9]{1,3}"),
-    "T": re.compile(r"-?(?:0|[1-9][0-9]{0,2})\.[0-9]"),
-    "E": re.compile(r"0|[1-9][0-9]{0,7}"),
+    "U": r"-?(?:0|[1-9][0-9]{0,3})\.[0-9]",
+    "I": r"-?(?:0|[1-9][0-9]{0,3})\.[0-9]{2}",
+    "P": r"-?(?:0|[1-9][0-9]{0,6})",
+    "A": r"-?(?:0|[1-9][0-9]{0,6})\.[0-9]",
+    "C": r"[01]\.[0-9]{3}[ico]?",
+    "F": r"(?:0|[1-9][0-9])\.[0-9]{1,3}",
+    "T": r"-?(?:0|[1-9][0-9]{0,2})\.[0-9]",
+    "E": r"0|[1-9][0-9]{0,7}",
 }
 """U V, I A, P and A (PAC with a decimal) W, C cos φ with or without suffix, F Hz, T °C, E Wh."""
 
@@ -244,7 +259,7 @@ LAYOUTS = {
 _WITHOUT_ENERGY = (11,)
 """Powador-protect: eight values nobody has explained, of which only the status was ever used (JAVA)."""
 
-_GENERIC_START = re.compile(r"\*[0-9]{2}n ([0-9]{1,2}) ([0-9A-Za-z]{1,12}) ([0-9]{1,3})((?: .*)?)")
+_GENERIC_START = r"\*[0-9]{2}n ([0-9]{1,2}) ([0-9A-Za-z]{1,12}) ([0-9]{1,3})((?: .*)?)"
 
 
 def generic(data: bytes, ended: bool) -> Frame | None:
@@ -252,7 +267,7 @@ def generic(data: bytes, ended: bool) -> Frame | None:
     if (line := _line(data, ended)) is None:
         return None
     text = _checked_by_crc(line)
-    start = _GENERIC_START.fullmatch(text)
+    start = re.fullmatch(_GENERIC_START, text)
     if not start:
         raise Corrupt(f"the fields are not at their places: {text}")
     elements, tokens = int(start[1]), start[4].split()
@@ -262,7 +277,7 @@ def generic(data: bytes, ended: bool) -> Frame | None:
     layout = LAYOUTS.get(elements)
     if layout is None:
         last = tokens[-1] if tokens and elements not in _WITHOUT_ENERGY else ""
-        energy = int(last) if _FORMATS["E"].fullmatch(last) else None
+        energy = int(last) if re.fullmatch(_FORMATS["E"], last) else None
         answer = Generic(address, elements, kind, status, energy_today=energy, tokens=tuple(tokens))
         return Frame(answer, len(line) + 2)
     answer = _by_layout(layout, Generic(address, elements, kind, status), tokens)
@@ -274,7 +289,7 @@ def generic(data: bytes, ended: bool) -> Frame | None:
 
 def _by_layout(layout: Layout, start: Generic, tokens: Sequence[str]) -> Generic:
     for field, token in zip(layout.fields, tokens, strict=True):
-        if not _FORMATS[field].fullmatch(token):
+        if not re.fullmatch(_FORMATS[field], token):
             raise Corrupt(f"{token!r} where {_FIELD_NAMES[field]} belongs")
     each = 3 if layout.with_power else 2
     dc, rest = tokens[: each * layout.strings], tokens[each * layout.strings :]
@@ -298,7 +313,7 @@ def _by_layout(layout: Layout, start: Generic, tokens: Sequence[str]) -> Generic
     )
 
 
-_FIELD = re.compile(r" ( *)(\S+)")
+_FIELD = r" ( *)(\S+)"
 
 
 def _expect_columns(layout: Layout, payload: str) -> None:
@@ -306,7 +321,7 @@ def _expect_columns(layout: Layout, payload: str) -> None:
 
     U is 6 wide and I is 5 on every unit seen (22 frames), but no source says so for an XP: only likeness is asked for.
     """
-    fields = _FIELD.findall(payload)
+    fields = re.findall(_FIELD, payload)
     for kind in "UI":
         padded = [
             (len(pad) + len(text), len(pad))
@@ -352,27 +367,20 @@ def encode_generic(g: Generic) -> bytes:
 # -- command 3 ---------------------------------------------------------------------------------------------------------
 
 _HOURS = r"([0-9]{1,6}):([0-5][0-9])"
-_TOTALS = re.compile(
+_TOTALS = (
     r"\*([0-9]{2})3 +([0-9]{1,7}) +([0-9]{1,8}) +([0-9]{1,10}) +([0-9]{1,10}) +"
     + " +".join([_HOURS] * 3)
     + " *"
 )
 _TOTALS_LENGTH = 59
-_TOTALS_BARE = re.compile(
-    (
-        r"\n"
-        + "".join(f" {_number(width)}" for width in (5, 6, 6, 6))
-        + f" {_number(6)}:[0-5][0-9]" * 3
-        + r"\r"
-    ).encode()
-)
+_PLACES_TOTALS = (_number(5), *[_number(6)] * 3, *[{hours + b":00" for hours in _number(6)}] * 3)
 
 
 def totals_headed(data: bytes, ended: bool) -> Frame | None:
     """Seven values behind `*AA3`; widths grow with the counters. Sources: PVM, K485, CAP, JAVA, KRTU."""
     if (line := _line(data, ended)) is None:
         return None
-    match = _TOTALS.fullmatch(_text(line))
+    match = re.fullmatch(_TOTALS, _text(line))
     if not match:
         raise Corrupt(f"not the seven values of command 3: {_shown(line)}")
     return Frame(_totals(int(match[1]), match.groups()[1:5], match.groups()[5:]), len(line) + 2)
@@ -383,10 +391,15 @@ def totals_bare(data: bytes, ended: bool) -> Frame | None:
     if len(data) < _TOTALS_LENGTH:
         _refuse_if(data, ended)
         return None
-    if not _TOTALS_BARE.match(data):
-        raise Corrupt(f"not the seven values of command 3: {_shown(data[:_TOTALS_LENGTH])}")
-    words = data[1 : _TOTALS_LENGTH - 1].decode().split()
+    text = data[: _TOTALS_LENGTH - 1] + b" "
+    words = text[1:].decode("latin-1").split()
     hours = [part for word in words[4:] for part in word.split(":")]
+    if (
+        _behind(text, 1, _PLACES_TOTALS) != _TOTALS_LENGTH
+        or data[_TOTALS_LENGTH - 1] != 0x0D
+        or any(int(minutes) > 59 for minutes in hours[1::2])
+    ):
+        raise Corrupt(f"not the seven values of command 3: {_shown(data[:_TOTALS_LENGTH])}")
     return Frame(_totals(None, words[:4], hours), _TOTALS_LENGTH)
 
 
@@ -413,16 +426,16 @@ def encode_totals(t: Totals, *, header: bool, zeros: bool) -> bytes:
 
 # -- commands 8, 9, s --------------------------------------------------------------------------------------------------
 
-_NAME = re.compile(rb"\n\*[0-9]{2}9 ([0-9A-Za-z][0-9A-Za-z./+-]{1,11}) {1,5}", re.DOTALL)
+_NAME = rb"\n\*[0-9]{2}9 ([0-9A-Za-z][0-9A-Za-z./+-]{1,11}) {1,5}"
 _LONGEST_NAME = 24
-_FIRMWARE = re.compile(r"\*[0-9]{2}8 ([!-~][ -~]{2,})")
-_SERIAL = re.compile(r"\*[0-9]{2}s ([!-~]{1,32}) ")
+_FIRMWARE = r"\*[0-9]{2}8 ([!-~][ -~]{2,})"
+_SERIAL = r"\*[0-9]{2}s ([!-~]{1,32}) "
 
 
 def type_name(data: bytes, ended: bool) -> Frame | None:
     """A type of any length, spaces, the one-byte sum from `*` to the last of them, CR; on every family. Sources: AN, CAP, UART."""
     wrong = None
-    match = _NAME.match(data)
+    match = re.match(_NAME, data)
     for at in range(match.end(1) + 1, match.end() + 1) if match else ():
         if data[at + 1 : at + 2] == b"\r":
             if checks.sum_of(data[1:at]) == data[at]:
@@ -437,7 +450,7 @@ def firmware(data: bytes, ended: bool) -> Frame | None:
     """Text up to CR. Nothing checks it: the hex words in it are the firmware's own checksums (CAP)."""
     if (line := _line(data, ended)) is None:
         return None
-    match = _FIRMWARE.fullmatch(_text(line))
+    match = re.fullmatch(_FIRMWARE, _text(line))
     if not match:
         raise Corrupt(f"not the answer of command 8: {_shown(line)}")
     return Frame(Firmware(int(line[1:3]), match[1].rstrip()), len(line) + 2)
@@ -447,7 +460,7 @@ def serial(data: bytes, ended: bool) -> Frame | None:
     """One word and the CRC of the generic protocol (CAP)."""
     if (line := _line(data, ended)) is None:
         return None
-    match = _SERIAL.fullmatch(_checked_by_crc(line))
+    match = re.fullmatch(_SERIAL, _checked_by_crc(line))
     if not match:
         raise Corrupt(f"not the answer of command s: {_shown(line)}")
     return Frame(Serial(int(line[1:3]), match[1]), len(line) + 2)
@@ -471,7 +484,7 @@ def encode_serial(s: Serial) -> bytes:
 
 # -- lines -------------------------------------------------------------------------------------------------------------
 
-_CRC = re.compile(r"(.* )([0-9A-F]{4})")
+_CRC = r"(.* )([0-9A-F]{4})"
 
 
 def with_crc(text: str) -> bytes:
@@ -499,7 +512,7 @@ def _text(line: bytes) -> str:
 
 def _checked_by_crc(line: bytes) -> str:
     """The text without its CRC. The four digits are upper case on every unit seen: lower case is damage."""
-    match = _CRC.fullmatch(_text(line))
+    match = re.fullmatch(_CRC, _text(line))
     if not match:
         raise Corrupt(f"no CRC at the end: {_shown(line)}")
     computed = crc16_x25(match[1].encode())

@@ -22,11 +22,11 @@ _RATED = {
 
 _BY_NUMBER = (
     (
-        re.compile(r"(\d{2,3})(?:L\d\d|TL)"),
+        r"(\d{2,3})(?:L\d\d|TL)",
         100,
     ),  # 086L32 = 8.6 TL3 (CAP: its serial number says so), 600TL = 60.0 TL3
-    (re.compile(r"(\d{1,2})X\d\d"), 1000),  # 3X24 = NX3 of 3 kW (WIO)
-    (re.compile(r"(\d{2,3})k\w*"), 1000),  # 50kH3P, 100k (KRTU)
+    (r"(\d{1,2})X\d\d", 1000),  # 3X24 = NX3 of 3 kW (WIO)
+    (r"(\d{2,3})k\w*", 1000),  # 50kH3P, 100k (KRTU)
 )
 """Types whose number is their power; looked at after the table, whose powers are often lower."""
 
@@ -45,6 +45,6 @@ def rated_power(type_code: str) -> int | None:
     if code[:-1] in ("8k", "10k", "11k") and code[-1] in "123":
         return _RATED[f"3x{code[:-1]}"] // 3
     for pattern, unit in _BY_NUMBER:
-        if match := pattern.fullmatch(code):
+        if match := re.fullmatch(pattern, code):
             return int(match[1]) * unit
     return None
