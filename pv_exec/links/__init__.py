@@ -4,7 +4,6 @@ What a port is called in the configuration is settled here: which device a glob 
 belongs to the device and never to a name of it.
 """
 
-import glob
 import os
 import stat
 import sys
@@ -45,20 +44,32 @@ def locate(port: str, taken: Iterable[str] = (), last: str = "") -> str:
     """
     if scheme(port) != "serial" or not any(char in port for char in "*?["):
         return port
+    import glob  # only where there is one to settle
+
     theirs = {os.path.realpath(other) for other in taken}
-    found = {os.path.realpath(path): path for path in sorted(glob.glob(port)) if os.path.realpath(path) not in theirs}
+    found = {
+        os.path.realpath(path): path
+        for path in sorted(glob.glob(port))
+        if os.path.realpath(path) not in theirs
+    }
     if not found:
-        raise PortMissing(f"{port} fits no device", "plug the adapter in, or list the ports with: ls -l /dev/serial/by-path")
+        raise PortMissing(
+            f"{port} fits no device", "plug the adapter in, or list the ports with: ls -l /dev/serial/by-path"
+        )
     if len(found) == 1:
         return next(iter(found.values()))
     if os.path.realpath(last) in found:
         return found[os.path.realpath(last)]
     names = ", ".join(steady_name(path) for path in found.values())
-    raise PortUnclear(f"{port} fits {len(found)} devices: {names}", "name one of them, best by its /dev/serial/by-path name")
+    raise PortUnclear(
+        f"{port} fits {len(found)} devices: {names}", "name one of them, best by its /dev/serial/by-path name"
+    )
 
 
 def steady_name(path: str) -> str:
     """The /dev/serial/by-path name of a device, which stays over reboots and re-plugging, else the path itself."""
+    import glob  # once a port was found by a glob
+
     real = os.path.realpath(path)
     for link in sorted(glob.glob("/dev/serial/by-path/*")):
         if os.path.realpath(link) == real:

@@ -57,6 +57,19 @@ def open_link(place: str, wire: Wire) -> SerialPort:
     return SerialPort(port, place)
 
 
+def foreseen(place: str) -> LinkError | None:
+    """What `open_link` would raise, as far as name and rights tell; opens nothing, which could disturb a running reader."""
+    try:
+        mode = os.stat(place).st_mode
+    except OSError as error:
+        return _cause(place, error)
+    if not stat.S_ISCHR(mode):
+        return _cause(place, OSError(errno.ENOTTY, os.strerror(errno.ENOTTY)))
+    if not os.access(place, os.R_OK | os.W_OK, effective_ids=True):
+        return _cause(place, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+    return None
+
+
 def _cause(place: str, error: Exception) -> LinkError:
     number = getattr(error, "errno", None)
     if number is None and isinstance(error.__context__, OSError):
@@ -70,9 +83,13 @@ def _cause(place: str, error: Exception) -> LinkError:
     if number in (errno.EAGAIN, errno.EBUSY):
         return Locked(f"{place} is held by another program", f"find it with: fuser -v {place}")
     if number in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.EIO):
-        return PortMissing(f"{place} is not there", "plug the adapter in, or list the ports with: ls -l /dev/serial/by-path")
+        return PortMissing(
+            f"{place} is not there", "plug the adapter in, or list the ports with: ls -l /dev/serial/by-path"
+        )
     if mode and not stat.S_ISCHR(mode):
-        return PortMissing(f"{place} is no serial port but a {_kind(mode)}", "name a device such as /dev/ttyUSB0")
+        return PortMissing(
+            f"{place} is no serial port but a {_kind(mode)}", "name a device such as /dev/ttyUSB0"
+        )
     return PortMissing(f"{place} cannot be set up as a serial port ({error})")
 
 

@@ -34,7 +34,9 @@ class TcpLine:
         except OSError as error:
             raise PortMissing(f"{self.place} broke the connection ({error.strerror or error})") from error
         if not data:
-            raise PortMissing(f"{self.place} closed the connection", "a bridge often takes only one client at a time")
+            raise PortMissing(
+                f"{self.place} closed the connection", "a bridge often takes only one client at a time"
+            )
         return data
 
     def close(self) -> None:
@@ -48,6 +50,10 @@ def open_link(place: str, wire: Wire) -> TcpLine:  # noqa: ARG001 -- the bridge 
         peer = socket.create_connection((host.strip("[]"), int(port)), CONNECT_WITHIN)
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (OSError, ValueError) as error:
-        why = "no answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
-        raise PortMissing(f"{place} cannot be reached ({why})", "check the bridge's address, port and power") from error
+        why = (
+            "no answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
+        )
+        raise PortMissing(
+            f"{place} cannot be reached ({why})", "check the bridge's address, port and power"
+        ) from error
     return TcpLine(peer, place)

@@ -1,7 +1,8 @@
 """The process that writes: the number of the run, what is to be kept, the ends of the run records.
 
-It takes its lock only for the moment of a write, as several runs (one per interval) may be under way at once. While a
-process in state D holds that lock nothing is written: a dead card must not collect hung keepers.
+What belongs to this boot goes to the runtime directory, which is memory. Only for the disk it takes a lock of its own, and
+only for the moment of a write, as several runs (one per interval) may be under way at once. While a process in state D
+holds that lock nobody else goes near the disk: a dead card must not collect hung keepers.
 """
 
 import os
@@ -29,25 +30,28 @@ def keep(plan: Plan, inbox: int, out: int, deadline: float) -> None:
         signal.signal(number, signal.SIG_IGN)
     runtime, state = paths.runtime_directory(plan.runtime), paths.state_directory(plan.state)
     paths.step_down(runtime)
-    for directory in (runtime, state):
-        paths.ensure(directory)
+    paths.ensure(runtime)
     boot = clock.boot_id()
-    ok = {bus.name: memory.times(memory.load(runtime, state, bus.name), boot)[1] for bus in plan.buses}
+    ok = {bus.name: memory.times(paths.read_kept(runtime, bus.name), boot)[1] for bus in plan.buses}
     pipes.send(out, "hello", _count(runtime), clock.trusted(plan.clock, runtime), ok)
+    disk = _Disk(runtime, state)
     box = pipes.Inbox(inbox)
     while not box.ended:
         for what, *rest in box.receive():
             if what == "keep":
-                _keep(runtime, state, *rest)
+                bus, name, data, durable = rest
+                _remember(runtime, bus, name, data)
+                if durable:
+                    disk.write(bus, name, data)
             elif what == "ended":
-                _end(runtime, state, boot, *rest)
+                _end(runtime, boot, *rest)
 
 
 def _count(runtime: str) -> int:
     """The number of this run on this box, 0 where it cannot be counted."""
     path = os.path.join(runtime, "seq")
     try:
-        held = _wait_for_lock(runtime)
+        held = _wait_for_lock(runtime, "seq")
         try:
             with open(path, "rb") as file:
                 last = int(file.read() or b"0")
@@ -60,28 +64,52 @@ def _count(runtime: str) -> int:
     return last + 1
 
 
-def _wait_for_lock(runtime: str) -> lock.Lock:
+def _wait_for_lock(runtime: str, key: str) -> lock.Lock:
     until = clock.boottime() + PATIENCE
     while True:
         try:
-            return lock.take(runtime, "keeper")
+            return lock.take(runtime, key)
         except Locked:
             if clock.boottime() >= until:
                 raise
             signal.sigtimedwait((), STEP)
 
 
-def _keep(runtime: str, state: str, bus: str, name: str, data: bytes, durable: bool) -> None:
-    for directory in (runtime, state) if durable else (runtime,):
+def _remember(runtime: str, bus: str, name: str, data: bytes) -> None:
+    try:
+        paths.write_kept(runtime, bus, name, data, durable=False)
+    except OSError:
+        pass  # a full or read-only place costs the memory, never the reading
+
+
+class _Disk:
+    """The state directory, written under the keeper's lock; left alone for this run once it was not to be had."""
+
+    def __init__(self, runtime: str, state: str) -> None:
+        self.runtime = runtime
+        self.state = state
+        self.given_up = False
+
+    def write(self, bus: str, name: str, data: bytes) -> None:
+        """Keep something over reboots. May never return (state D), with the lock held."""
+        if self.given_up:
+            return
         try:
-            paths.write_kept(directory, bus, name, data, durable=durable and directory == state)
+            held = _wait_for_lock(self.runtime, memory.DISK_LOCK)
+        except Locked:
+            self.given_up = True
+            return
+        try:
+            paths.ensure(self.state)
+            paths.write_kept(self.state, bus, name, data, durable=True)
         except OSError:
-            pass  # a full or read-only disk costs the memory, never the reading
+            self.given_up = True
+        finally:
+            held.release()
 
 
 def _end(
     runtime: str,
-    state: str,
     boot: str,
     bus: str,
     record: tuple[object, ...] | None,
@@ -89,8 +117,8 @@ def _end(
 ) -> None:
     """Add the end to the run record, if the run wrote one, and note who was asked and who answered."""
     by_name = {name: Outcome(*outcome) for name, outcome in outcomes.items()}  # type: ignore[arg-type]  # as sent by the worker
-    kept = memory.load(runtime, state, bus)
-    _keep(runtime, state, bus, "times", memory.dump_times(kept, boot, by_name), durable=False)
+    kept = paths.read_kept(runtime, bus)
+    _remember(runtime, bus, "times", memory.dump_times(kept, boot, by_name))
     if record:
         states = {
             name: {"state": one.state, "at": one.at, "error": one.error} for name, one in by_name.items()

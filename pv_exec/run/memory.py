@@ -4,14 +4,24 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pv_exec.box import paths
+from pv_exec.box import lock, paths
 from pv_exec.model import Outcome
 from pv_exec.run.judge import Track
 
+DISK_LOCK = "disk"
+"""Key of the lock under which the state directory is written."""
+
 
 def load(runtime: str, state: str, bus: str) -> dict[str, bytes]:
-    """Everything kept for a bus by name; the runtime directory's copy is the younger one."""
-    return paths.read_kept(state, bus) | paths.read_kept(runtime, bus)
+    """Everything kept for a bus by name; the runtime directory's copy is the younger one.
+
+    Where a writer hangs on the disk, reading it could hang as well: then only what this boot knows is loaded.
+    """
+    kept = paths.read_kept(runtime, bus)
+    holder = lock.holder(runtime, DISK_LOCK)
+    if holder and holder.process and holder.process.letter == "D":
+        return kept
+    return paths.read_kept(state, bus) | kept
 
 
 def times(kept: Mapping[str, bytes], boot: str) -> tuple[dict[str, float], dict[str, float]]:

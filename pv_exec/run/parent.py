@@ -90,7 +90,8 @@ class Run:
         for child in self.children:
             child.fill(*(ENDED if self.stopping else ("hung", _what_hangs(child.pid))))
             outcomes = {name: tuple(one._replace(values={})) for name, one in child.outcomes.items()}
-            self._tell("ended", child.bus.name, child.record, outcomes)
+            record = child.record if child.ended else None  # that of a hung run stays as it is, to be seen
+            self._tell("ended", child.bus.name, record, outcomes)
         if self.to_keeper >= 0:
             os.close(self.to_keeper)
         seq, trusted, last_ok = self.hello or (0, clock.evidence(self.plan.clock), {})

@@ -59,6 +59,7 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
     place = bus.port
     with _as_owner_of(runtime):
         paths.ensure(runtime)  # what is wrong with it, the lock says
+        # Before the lock: who hangs on the disk must not keep the bus from the next run.
         kept = memory.load(runtime, state, bus.name)
         try:
             place = locate(bus.port, bus.others, kept.get("port", b"").decode("utf-8", "replace"))

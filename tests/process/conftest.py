@@ -34,7 +34,9 @@ class Done(NamedTuple):
     def health(self) -> dict[str, dict[str, Any]]:
         """Inverter → fields of its health line, marked or not."""
         return {
-            line["tags"]["inverter"]: line["fields"] for line in self.lines if line["measurement"].startswith("pv_read")
+            line["tags"]["inverter"]: line["fields"]
+            for line in self.lines
+            if line["measurement"].startswith("pv_read")
         }
 
     @property
@@ -91,12 +93,18 @@ port = "{port or self.port}"
 """
         )
 
-    def serve(self, inverters: str = "1:8000xi,2:5000xi,3:390TL", *arguments: str, at: str = NOON, speed: str = "fast"):
+    def serve(
+        self,
+        inverters: str = "1:8000xi,2:5000xi,3:390TL",
+        *arguments: str,
+        at: str = NOON,
+        speed: str = "fast",
+    ):
         command = [script("pv-sim"), "serve", "kaco", "--pty", self.port, "--inverters", inverters]
         command += ["--at", at, "--speed", speed, *arguments]
-        self.simulator = Process(command, str(self.directory / "sim.log"))
-        wait_for(lambda: self.port in self.simulator.log(), "the simulator is ready", alive=self.simulator.running)
-        return self.simulator
+        self.simulator = simulator = Process(command, str(self.directory / "sim.log"))
+        simulator.wait_log(self.port)
+        return simulator
 
     def command(self, *arguments: str) -> list[str]:
         return [script("pv-read"), "--config", self.config, *arguments]

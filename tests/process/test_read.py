@@ -11,6 +11,7 @@ import pytest
 
 from pv_exec.box import records
 from tests.e2e.process import wait_for
+from tests.process.conftest import Plant
 
 
 def position(hours_from_noon: float) -> str:
@@ -71,7 +72,10 @@ def test_formats(plant, form):
     done = plant.read("--format", form)
     assert (done.status, done.err) == (0, "")
     if form == "json":
-        assert [json.loads(line)["measurement"] for line in done.out.splitlines()] == ["pv_inverter", "pv_read"]
+        assert [json.loads(line)["measurement"] for line in done.out.splitlines()] == [
+            "pv_inverter",
+            "pv_read",
+        ]
     elif form == "table":
         assert "8000xi" in done.out
     elif form == "none":
@@ -98,7 +102,9 @@ def test_a_dead_inverter_by_day_is_silent_and_costs_no_other(plant):
     assert plant.read("--strict").status == 69
 
 
-@pytest.mark.parametrize("site", [position(NIGHT), position(6.2), ""], ids=["night", "twilight", "no position"])
+@pytest.mark.parametrize(
+    "site", [position(NIGHT), position(6.2), ""], ids=["night", "twilight", "no position"]
+)
 def test_dark_inverters_are_asleep_and_no_error_unless_the_sun_is_surely_up(plant, site):
     plant.serve("1:8000xi", "--fault", "night")
     plant.configure("inverters = [1]", site=site)
@@ -131,7 +137,7 @@ def test_sigterm_prints_what_is_complete(plant):
     assert 'inverter=3,site=test ok=false,state="timeout"' in out
 
 
-def locked(plant) -> str:
+def locked(plant: Plant) -> str:
     try:
         [name] = [name for name in os.listdir(plant.directory / "run") if name.startswith("tty-")]
         return (plant.directory / "run" / name).read_text()
@@ -209,7 +215,7 @@ def test_all_standard_files_closed(plant):
 
 
 @pytest.mark.parametrize(
-    "port, state, words",
+    ("port", "state", "words"),
     [
         ("missing", "port_missing", "is not there"),
         ("", "port_missing", "is no serial port but a directory"),
@@ -236,7 +242,9 @@ def test_a_glob_takes_the_one_device_that_fits(plant):
     assert plant.read().states == {"1": "ok"}
 
 
-@pytest.mark.parametrize("port, words", [("tcp://127.0.0.1:1", "cannot be reached"), ("tcp://127.0.0.1:x", "")])
+@pytest.mark.parametrize(
+    ("port", "words"), [("tcp://127.0.0.1:1", "cannot be reached"), ("tcp://127.0.0.1:x", "")]
+)
 def test_bridges_that_are_not_there(plant, port, words):
     plant.configure("inverters = [1]", port=port)
     done = plant.read()
