@@ -86,9 +86,8 @@ def _of_xp(f: "Measured") -> "Iterator[str]":
     apparent = f.u_ac * f.i_ac * 3**0.5
     if f.p_ac > apparent * 1.05 + rated * 0.005:
         yield f"{f.u_ac:.1f} V × {f.i_ac:.2f} A × √3 is {apparent:.0f} VA, the frame says {f.p_ac} W"
-    if (
-        apparent > f.p_ac * 1.3 + rated * 0.05
-    ):  # filter current at rest: 1.3 % of its range on a 200kTL (KRTU)
+    if apparent > f.p_ac * 1.3 + rated * 0.05:
+        # Filter current at rest: 1.3 % of its range on a 200kTL (KRTU).
         yield f"{apparent:.0f} VA fed in for only {f.p_ac} W"
     if f.p_ac > f.p_dc * 1.04 + rated * 0.005:
         yield f"{f.p_ac} W fed in from {f.p_dc} W of the generator"
