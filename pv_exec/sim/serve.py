@@ -53,9 +53,11 @@ class Pty:
             raise Usage(f"{path} is there already and no symlink", "name a path that is free")
         self.master = -1
         self.slave = ""
+        self.epoll: select.epoll | None = None
         self._cleaned = False
 
     def open(self, epoll: select.epoll) -> None:
+        self.epoll = epoll
         self.master, slave = pty.openpty()
         self.slave = os.ttyname(slave)
         tty.setraw(slave)
@@ -99,8 +101,12 @@ class Pty:
         try:
             slave = os.open(self.slave, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError:
+            # A TIOCEXCL outlives its setter while a master is there, and keeps even us out: another pty, same name.
+            os.close(self.master)
+            if self.epoll:
+                self.open(self.epoll)
             return
-        fcntl.ioctl(slave, termios.TIOCNXCL)  # TIOCEXCL outlives its setter while a master is there
+        fcntl.ioctl(slave, termios.TIOCNXCL)  # root may open it all the same
         termios.tcflush(slave, termios.TCIFLUSH)
         self._cleaned = True
         os.close(slave)
@@ -114,12 +120,12 @@ class Pty:
                 os.write(self.master, data)
 
     def close(self) -> None:
-        if self.master >= 0:
-            os.close(self.master)
-            self.master = -1
         with contextlib.suppress(OSError):
             if os.readlink(self.path) == self.slave:
                 os.unlink(self.path)
+        if self.master >= 0:
+            os.close(self.master)
+            self.master = -1
 
 
 class Tcp:
@@ -195,7 +201,7 @@ class Tcp:
                 self.client.send(data)
 
     def close(self) -> None:
-        for one in (self.client, self.listener):
+        for one in (self.listener, self.client):  # who is hung up on finds nobody who would take him again
             if one:
                 one.close()
         self.client = self.listener = None

@@ -48,7 +48,7 @@ def test_a_command_reads_the_plant_and_gives_its_status_and_nothing_stays():
 
 
 def test_a_command_that_is_none_and_one_that_is_killed_have_a_shells_status():
-    assert demo("no-such-command-anywhere").returncode == 127
+    assert demo("/nonexistent/command").returncode == 127
     assert demo("sh", "-c", "kill -9 $$").returncode == 128 + 9
 
 

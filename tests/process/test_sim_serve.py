@@ -45,13 +45,20 @@ def test_a_pty_is_read_like_a_serial_port_again_and_again(port):
         frames = []
         for _ in range(5):
             with serial.Serial(port, 9600, exclusive=True) as opened:
-                fcntl.ioctl(opened.fileno(), termios.TIOCEXCL)
                 frames.append(ask(opened, b"#010\r", XI))
         assert [len(frame) for frame in frames] == [XI] * 5
         assert len(set(frames)) == 1
     assert sim.status == 0
     assert sim.notes == ""
     assert not os.path.lexists(port)
+
+
+def test_a_reader_that_kept_others_out_is_gone_when_it_is_gone(port):
+    with serving("--pty", port, "--at", NOON, "--speed", "fast"):
+        for _ in range(3):
+            with opening_until_it_is_free(port) as opened:
+                fcntl.ioctl(opened.fileno(), termios.TIOCEXCL)
+                assert len(ask(opened, b"#010\r", XI)) == XI
 
 
 def test_every_byte_passes_a_port_that_nobody_set_up(port):
@@ -170,6 +177,16 @@ def test_a_bridge_that_hangs_up_can_be_called_again():
         with calling_until_it_answers(where) as back:
             back.sendall(b"#010\r")
             assert len(read(back.fileno(), XI)) == XI
+
+
+def opening_until_it_is_free(port):
+    ends = time.monotonic() + 5
+    while time.monotonic() < ends:
+        try:
+            return serial.Serial(port, exclusive=True)
+        except serial.SerialException:
+            time.sleep(0.01)
+    raise AssertionError("the port did not become free")
 
 
 def calling_until_it_answers(where):
