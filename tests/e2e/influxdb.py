@@ -131,10 +131,11 @@ class InfluxDB:
 
     def points(self, measurement: str, where: str = "") -> list[Point]:
         """Every point of a measurement, absent fields absent, by series (tags) and then time."""
-        types = self.types(measurement)
         condition = f" WHERE {where}" if where else ""
+        all_series = self.series(f'SELECT * FROM "{measurement}"{condition} GROUP BY *')
+        types = self.types(measurement)  # after the values: a field that a writer adds meanwhile must not lack its type
         found = []
-        for series in self.series(f'SELECT * FROM "{measurement}"{condition} GROUP BY *'):
+        for series in all_series:
             tags = {key: value for key, value in series.get("tags", {}).items() if value}
             for values in series["values"]:
                 row = dict(zip(series["columns"], values, strict=True))
