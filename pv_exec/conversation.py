@@ -109,17 +109,22 @@ def _once(query: Query[T], attempt: int, within: float, idle: float, reserve: fl
     while True:
         if left <= reserve:
             raise OutOfTime
-        patience = idle if begun else min(left - ends, left - reserve)
+        patience = min(idle if begun else left - ends, left - reserve)
         data, left = yield Listen(max(patience, 0.0))
         heard += data
         ended = not data and (begun or left <= ends)
         begun = begun or query.begun(heard)
         if begun:
-            answer = query.answer(heard, ended=ended)
+            try:
+                answer = query.answer(heard, ended=ended)
+                if ended and answer is None:
+                    raise Corrupt(f"the answer broke off after {len(heard)} bytes")
+            except Corrupt:
+                if left <= reserve:
+                    raise OutOfTime from None  # it was our time that ended, not the answer
+                raise
             if answer is not None:
                 return answer
-            if ended:
-                raise Corrupt(f"the answer broke off after {len(heard)} bytes")
         elif ended or left <= ends:
             noise = f" ({len(heard)} bytes of echo or noise)" if heard.strip(b"\0") else ""
             raise Silent(f"no answer within {within:g} s{noise}")
@@ -135,7 +140,8 @@ def turn(inverter: Inverter, measure: Conversation[Outcome]) -> Conversation[Out
     Counts the tries and the seconds, so that no driver has to; the next inverter goes on whatever happened.
     """
     attempts = 0
-    first = last = None
+    first: float | None = None
+    last: float | None = None
 
     def told(outcome: Outcome) -> Outcome:
         spent = 0.0 if first is None or last is None else first - last
