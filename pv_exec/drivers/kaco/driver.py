@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pv_exec.box.errors import AnswerError
 from pv_exec.box.settings import Duration, Range, Text
-from pv_exec.conversation import Conversation, Listen, OutOfTime, Report, Wire, ask, turn
+from pv_exec.conversation import Conversation, Listen, OutOfTime, Query, Report, Wire, ask, turn
 from pv_exec.drivers.kaco import codec, totals
 from pv_exec.drivers.kaco.memory import Memory
 from pv_exec.drivers.kaco.messages import Generic, Measured, Trio
@@ -30,8 +30,14 @@ IDLE, IDLE_BRIDGED = 0.15, 0.4
 SECOND_ANSWER = 0.3
 """Seconds in which another device on the same address would have begun to answer as well (its delay less ours)."""
 
+STRAY_AT_MOST = 1.0
+"""Seconds to listen to a line that does not fall silent; the gap passes meanwhile."""
+
 UNRATED = 350e3
 """W: the largest type of the list, for an inverter whose type is not known."""
+
+SLACK = 50
+"""Wh that today's energy may have grown between commands 0 and 3, at the least: some count in steps."""
 
 Total = Literal["auto", "Wh", "0.1 kWh", "kWh"]
 
@@ -130,11 +136,17 @@ def _another_answers(inverter: Inverter) -> Conversation[bool]:
     """
     unit: Unit = inverter.unit
     stray = b""
-    while True:
-        heard = yield Listen(SECOND_ANSWER)
-        stray += heard.data
-        if not heard.data:
-            return b"\n*%02d" % unit.address in stray
+    ends: float | None = None
+    try:
+        while True:
+            heard = yield Listen(SECOND_ANSWER)
+            stray += heard.data
+            ends = heard.left - STRAY_AT_MOST if ends is None else ends
+            if not heard.data or heard.left <= ends:
+                break
+    except OutOfTime:
+        pass
+    return b"\n*%02d" % unit.address in stray
 
 
 def _clash(inverter: Inverter) -> str:
@@ -156,12 +168,13 @@ def _measure(
 ) -> Conversation[Outcome]:
     unit: Unit = inverter.unit
     within = _within(bus) if inverter.expected else min(WITHIN_DARK, _within(bus))
-    live: Measured | Generic | Trio = yield from ask(codec.Live(unit.address), within=within, idle=_idle(bus))
+    question: Query[Measured | Generic | Trio] = codec.Live(unit.address)
+    live = yield from ask(question, within=within, idle=_idle(bus))
     if isinstance(live, Trio):
         values, rated = yield from _trio(bus, unit)
         return Outcome(inverter.name, "ok", values, rated_power=rated)
     values = _standard(live) if isinstance(live, Measured) else _generic(live)
-    if isinstance(live, Measured) and live.type and memory.type_is_sure(inverter.name, live.type):
+    if isinstance(live, Measured) and live.type and memory.type_is_likely(inverter.name, live.type):
         values["model"] = live.type
     rated = unit.rated_power_w or rated_power(live.type or "") or UNRATED
     dropped: tuple[str, ...] = ()
@@ -197,7 +210,7 @@ def _trio(bus: Bus, unit: Unit) -> Conversation[tuple[dict[str, Value], float]]:
     odd = next((sub.status for sub in subs if sub.status not in FEEDING), subs[0].status)
     values |= _status(odd)
     kinds = {sub.type[:-1] for sub in subs if sub.type}
-    rated = sum(rated_power(sub.type or "") or UNRATED for sub in subs) / len(subs)
+    rated = sum(rated_power(sub.type or "") or UNRATED for sub in subs)
     if len(kinds) == 1:
         values["model"] = f"3x{kinds.pop()}"
     return values, unit.rated_power_w or rated
@@ -261,10 +274,11 @@ def _totals(
     left = (yield Listen(0)).left
     if left < gap(bus) * (rest + 1) + ANSWER_TAKES:
         return {}, "no time left in this run"
+    # Two questions may pass until the answer is there; a 200kTL makes 200 Wh meanwhile.
+    slack = max(SLACK, round(rated * 2 * (gap(bus) + _within(bus)) / 3600))
     try:
-        reply = yield from ask(
-            codec.TotalsOf(unit.address, live.energy_today), within=_within(bus), idle=_idle(bus)
-        )
+        question = codec.TotalsOf(unit.address, live.energy_today, slack=slack)
+        reply = yield from ask(question, within=_within(bus), idle=_idle(bus))
     except AnswerError as error:
         return {}, error.what
     except OutOfTime:
@@ -280,7 +294,7 @@ def _totals(
         rated=rated,
         default=default,
         setting=None if unit.total_unit == "auto" else unit.total_unit,
-        model=live.type or "",
+        model=memory.steady_type(inverter.name) if isinstance(live, Measured) else live.type,
     )
     memory.totals[inverter.name] = verdict.memory
     known = {"operating_time_h": verdict.hours, "energy_total_wh": verdict.energy_wh}

@@ -67,9 +67,12 @@ def weigh(
     setting: Unit | None,
     model: str,
 ) -> Verdict:
-    """Decide on one reply to command 3. `rated`: the most the inverter can feed, W; `at`: boottime, s. Pure."""
-    if memory.unit and model and memory.model != model:
-        memory = Memory()
+    """Decide on one reply to command 3. `rated`: the most the inverter can feed, W; `at`: boottime, s. Pure.
+
+    `model`: the type where it is beyond doubt, else "": no checksum covers it, and a garbled one must cost no unit.
+    """
+    if memory.unit and model:
+        memory = memory._replace(model=model) if memory.model in ("", model) else Memory()
     now = Reply(reply.total, reply.hours_total, at, boot)
     unit = setting or memory.unit or (default if default and _credible(reply, default, rated) else None)
     believed = any(
