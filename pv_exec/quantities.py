@@ -41,7 +41,9 @@ MEASURED: dict[str, Quantity] = {
     "dc#_current_a": _measured("current of a direct-current input", -100, 3000),
     "dc#_power_w": _measured("power of a direct-current input", -1e3, 1e6),
     "energy_today_wh": _measured("energy fed in since the inverter's own morning", 0, 20e6),
-    "energy_total_wh": Quantity(float, "energy fed in since the counter was last cleared", 0, 1e12, counter=True),
+    "energy_total_wh": Quantity(
+        float, "energy fed in since the counter was last cleared", 0, 1e12, counter=True
+    ),
     "operating_time_h": Quantity(float, "hours the inverter was switched on", 0, 1e6, counter=True),
     "feed_in_time_h": Quantity(float, "hours the inverter fed in", 0, 1e6, counter=True),
     "temperature_c": _measured("temperature inside the inverter", -60, 150),
@@ -84,14 +86,14 @@ MEASUREMENTS: dict[str, dict[str, Quantity]] = {
 
 def pattern(name: str) -> str:
     """The vocabulary's key for a field name: `dc2_power_w` gives `dc#_power_w`, `ac_l1_voltage_v` gives `ac_l#_voltage_v`."""
-    for head in ("ac_l", "dc"):
+    for head, highest in (("ac_l", 3), ("dc", 99)):
         if name.startswith(head):
             digits, _, rest = name[len(head) :].partition("_")
-            if digits.isdecimal() and digits.isascii() and digits[0] != "0":
+            if digits.isdecimal() and digits.isascii() and digits[0] != "0" and int(digits) <= highest:
                 return f"{head}#_{rest}"
     return name
 
 
 def find(measurement: str, name: str) -> Quantity | None:
     """The quantity behind a field of a measurement, or None where the vocabulary has no such field."""
-    return MEASUREMENTS[measurement].get(pattern(name))
+    return None if "#" in name else MEASUREMENTS[measurement].get(pattern(name))

@@ -78,6 +78,8 @@ def _misfit(quantity: Quantity | None, value: Value) -> str:
         return "" if isinstance(value, str) else "is no text"
     if isinstance(value, str | bool):
         return "is no number"
+    if quantity.kind is int and not isinstance(value, int):
+        return f"{value:g} is no whole number"
     if not quantity.low <= value <= quantity.high:
         return f"{value:g} is not between {quantity.low:g} and {quantity.high:g}"
     return ""

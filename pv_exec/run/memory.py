@@ -29,7 +29,10 @@ def times(kept: Mapping[str, bytes], boot: str) -> tuple[dict[str, float], dict[
     entry = _load(kept.get("times", b""))
     if entry.get("boot") != boot:
         return {}, {}
-    return entry.get("asked", {}), entry.get("ok", {})
+    asked, ok = (
+        {name: at for name, at in _table(entry.get(key)).items() if _is_time(at)} for key in ("asked", "ok")
+    )
+    return asked, ok
 
 
 def dump_times(kept: Mapping[str, bytes], boot: str, outcomes: Mapping[str, Outcome]) -> bytes:
@@ -44,17 +47,19 @@ def dump_times(kept: Mapping[str, bytes], boot: str, outcomes: Mapping[str, Outc
 
 
 def tracks(kept: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Track]], tuple[float, str] | None]:
-    """The counters' tracks by inverter and quantity, and when (boottime, boot) they were last written to the disk."""
+    """The counters' tracks by inverter and quantity, and when (boottime, boot) they were last written to the disk.
+
+    A track that is damaged or was written by another version is left out: that counter is learned again. Never raises.
+    """
     entry = _load(kept.get("tracks", b""))
-    try:
-        found = {
-            name: {key: Track(*track) for key, track in of.items()}
-            for name, of in entry.get("of", {}).items()
-        }
-        saved = entry.get("saved")
-        return found, (float(saved[0]), str(saved[1])) if saved else None
-    except (TypeError, ValueError, AttributeError):
-        return {}, None  # written by another version: the counters are learned again
+    found = {
+        name: {key: Track(*track) for key, track in _table(of).items() if _is_track(track)}
+        for name, of in _table(entry.get("of")).items()
+    }
+    match entry.get("saved"):
+        case [at, str(boot)] if _is_time(at):
+            return found, (at, boot)
+    return found, None
 
 
 def dump_tracks(of: Mapping[str, Mapping[str, Track]], saved: tuple[float, str] | None) -> bytes:
@@ -64,7 +69,22 @@ def dump_tracks(of: Mapping[str, Mapping[str, Track]], saved: tuple[float, str] 
 
 def _load(data: bytes) -> dict[str, Any]:
     try:
-        what = json.loads(data)
-    except ValueError:
+        return _table(json.loads(data))
+    except (ValueError, RecursionError):
         return {}
+
+
+def _table(what: Any) -> dict[str, Any]:
     return what if isinstance(what, dict) else {}
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
+
+
+def _is_track(entry: Any) -> bool:
+    match entry:
+        case [value, at, str(_), new, new_from, new_since, new_at, str(_)]:
+            times = (value, at, value if new is None else new, new_from, new_since, new_at)
+            return all(map(_is_time, times))
+    return False
