@@ -10,6 +10,10 @@ from pv_exec.model import Line
 from pv_exec.quantities import Value
 
 INT64 = range(-(2**63) + 1, 2**63)
+LEAST = 2.2250738585072014e-308
+NO_KEYS = ("", "time")
+"""Names no tag and no field may have: InfluxDB 1.x answers 400 to the second."""
+
 _NAME = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
 _STRING = str.maketrans({'"': r"\"", "\\": r"\\"})
 
@@ -21,15 +25,15 @@ def encode(line: Line) -> str:
     """
     tags = "".join(
         f",{key.translate(_NAME)}={value.translate(_NAME)}"
-        for key, value in sorted((clean(key), clean(value)) for key, value in line.tags.items())
-        if key and value
+        for key, value in sorted({clean(key): clean(value) for key, value in line.tags.items()}.items())
+        if value and key not in NO_KEYS
     )
     fields = ",".join(
-        f"{clean(key).translate(_NAME)}={text}"
-        for key, value in line.fields.items()
-        if (text := _value(value)) is not None
+        f"{key.translate(_NAME)}={text}"
+        for key, value in {clean(key): value for key, value in line.fields.items()}.items()
+        if key not in NO_KEYS and (text := _value(value)) is not None
     )
-    return f"{line.measurement}{tags} {fields} {line.stamp.seconds}000000000\n" if fields else ""
+    return f"{line.measurement}{tags} {fields} {line.stamp.seconds * 10**9}\n" if fields else ""
 
 
 def encode_all(lines: "list[Line]") -> str:
@@ -57,6 +61,9 @@ def _value(value: Value) -> str | None:
 
 
 def _number(value: float) -> str:
-    """Shortest decimal that reads back the same; no exponent where a person would not write one."""
-    text = repr(value)
+    """Shortest decimal that reads back the same; no exponent where a person would not write one.
+
+    What is too small for a normal float is 0: line-protocol-parser takes it for an underflow and refuses the line.
+    """
+    text = repr(value if abs(value) >= LEAST else 0.0)
     return text.removesuffix(".0")
