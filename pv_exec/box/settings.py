@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 from pv_exec.box import toml
-from pv_exec.box.toml import SECONDS, Path, _quantity, locate, seconds, size
+from pv_exec.box.toml import Path, locate, seconds, size
 
 __all__ = [
-    "SECONDS",
     "SECRET",
     "Duration",
     "Fault",
@@ -24,7 +23,6 @@ __all__ = [
     "Taken",
     "Text",
     "Unit",
-    "_quantity",
     "called",
     "effective",
     "locate",

@@ -8,7 +8,7 @@ import time
 from types import FrameType
 
 from pv_exec import __version__, config
-from pv_exec.box import clock, sun
+from pv_exec.box import clock, settings, sun
 from pv_exec.box.errors import BUG, MISCONFIGURED, UNREACHABLE, PvError, Usage
 from pv_exec.box.settings import Fault
 from pv_exec.run import plan as plans, report
@@ -44,14 +44,14 @@ def main() -> None:
 def _main(argv: list[str]) -> int:
     started = clock.boottime() - clock.process_age()
     arguments = _arguments(argv)
-    settings = config.load(config.find(arguments.config))
-    plan, faults = plans.make(settings)
+    configured = config.load(config.find(arguments.config))
+    plan, faults = plans.make(configured)
     plan = plans.select(plan, arguments.bus, arguments.only)
     if arguments.deadline is not None:
         plan = plan._replace(buses=tuple(bus._replace(deadline=arguments.deadline) for bus in plan.buses))
     plan = plan._replace(trace=os.path.abspath(arguments.trace) if arguments.trace else "")
     if all(bus.fault for bus in plan.buses):
-        _complain("E!", _first(faults, settings) or "no bus is configured")
+        _complain("E!", _first(faults, configured) or "no bus is configured")
         return MISCONFIGURED
 
     run = Run(plan, started)
@@ -70,7 +70,7 @@ def _main(argv: list[str]) -> int:
     now = now._replace(elevation=_elevation(plan.site, now.wall, reading.trusted))
     reading = report.settle(reading, now)
     _print(_text(arguments.format, plan, reading, now))
-    _tell(reading, faults, settings, arguments.verbose)
+    _tell(reading, faults, configured, arguments.verbose)
     if signal.SIGINT in stopped_by:
         return 128 + signal.SIGINT
     if reading.bugs and arguments.strict:
@@ -116,7 +116,7 @@ def _print(text: str) -> None:
         pass
 
 
-def _tell(reading: Reading, faults: tuple[Fault, ...], settings: config.Config, verbose: int) -> None:
+def _tell(reading: Reading, faults: tuple[Fault, ...], configured: config.Config, verbose: int) -> None:
     """On stderr, the most important fact first: Telegraf shows one line of it."""
     messages: list[tuple[str, str]] = []
     for bus, of in reading.outcomes.items():
@@ -125,7 +125,7 @@ def _tell(reading: Reading, faults: tuple[Fault, ...], settings: config.Config, 
                 level = "W!" if one.state in PASSING else "E!"
                 messages.append((level, f"{bus}/{name}: {one.state}: {one.error}"))
     messages += [("W!", text) for text in reading.remarks]
-    messages += [("W!", _located(fault, settings)) for fault in faults]
+    messages += [("W!", _located(fault, configured)) for fault in faults]
     messages.sort(key=lambda message: message[0])
     if len(messages) > 1 and not verbose and not os.isatty(2):
         (level, text), *rest = messages
@@ -136,15 +136,13 @@ def _tell(reading: Reading, faults: tuple[Fault, ...], settings: config.Config, 
         _complain("E!", trace)
 
 
-def _first(faults: tuple[Fault, ...], settings: config.Config) -> str:
-    return next((_located(fault, settings) for fault in faults if fault.kind != "unknown"), "")
+def _first(faults: tuple[Fault, ...], configured: config.Config) -> str:
+    return next((_located(fault, configured) for fault in faults if fault.kind != "unknown"), "")
 
 
-def _located(fault: Fault, settings: config.Config) -> str:
-    from pv_exec.box.settings import locate
-
-    line = locate(settings.text, fault.path)
-    return f"{settings.path}:{line}: {fault}" if line else f"{settings.path}: {fault}"
+def _located(fault: Fault, configured: config.Config) -> str:
+    line = settings.locate(configured.text, fault.path)
+    return f"{configured.path}:{line}: {fault}" if line else f"{configured.path}: {fault}"
 
 
 def _complain(level: str, text: str) -> None:
@@ -171,10 +169,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _duration(text: str) -> float:
-    from pv_exec.box.settings import SECONDS, _quantity
-
-    seconds: float | None = _quantity(text, SECONDS, float)
-    if seconds is None or not seconds > 0:
+    seconds = settings.seconds(text)
+    if not seconds:
         raise argparse.ArgumentTypeError(f'{text!r} is no duration such as "4s" or "500ms"')
     return seconds
 
