@@ -1,12 +1,14 @@
 """What every suite shares: an environment that is the test's own, and real parts that are there or say why not."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
 from tests.e2e import parts
+from tests.plant import Plant
 
 # A developer's own plant, systemd's directories or a proxy must not reach into a test.
 for name in (
@@ -44,3 +46,12 @@ def part() -> Callable[[str], str]:
         return found
 
     return find
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    """A bus of simulated inverters on a pty with a configuration that reads it; what it serves ends with the test."""
+    one = Plant(tmp_path)
+    yield one
+    if one.simulator:
+        one.simulator.kill()

@@ -133,7 +133,9 @@ class InfluxDB:
         """Every point of a measurement, absent fields absent, by series (tags) and then time."""
         condition = f" WHERE {where}" if where else ""
         all_series = self.series(f'SELECT * FROM "{measurement}"{condition} GROUP BY *')
-        types = self.types(measurement)  # after the values: a field that a writer adds meanwhile must not lack its type
+        types = self.types(
+            measurement
+        )  # after the values: a field that a writer adds meanwhile must not lack its type
         found = []
         for series in all_series:
             tags = {key: value for key, value in series.get("tags", {}).items() if value}

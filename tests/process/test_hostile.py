@@ -14,7 +14,7 @@ import pytest
 
 from pv_exec.box import proc, records
 from tests.e2e.process import wait_for
-from tests.process.conftest import Done, Plant
+from tests.plant import Done, Plant
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root (loop mounts)")
 

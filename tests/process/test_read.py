@@ -11,7 +11,7 @@ import pytest
 
 from pv_exec.box import records
 from tests.e2e.process import wait_for
-from tests.process.conftest import Plant
+from tests.plant import Plant
 
 
 def position(hours_from_noon: float) -> str:
@@ -258,7 +258,7 @@ def test_bridges_that_are_not_there(plant, port, words):
 
 def test_a_bridge_reads_like_a_port(plant):
     from tests.e2e.process import Process, free_port
-    from tests.process.conftest import NOON, script
+    from tests.plant import NOON, script
 
     port = free_port()
     command = [script("pv-sim"), "serve", "kaco", "--tcp", f"127.0.0.1:{port}", "--inverters", "1:8000xi"]

@@ -1,10 +1,8 @@
 """A simulated plant on a real pty, and pv-read as its own process on it, as Telegraf or a person starts it."""
 
-import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -134,17 +132,3 @@ port = "{port or self.port}"
 
 def script(name: str) -> str:
     return os.path.join(os.path.dirname(sys.executable), name)
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Iterator[Plant]:
-    one = Plant(tmp_path)
-    yield one
-    if one.simulator:
-        with contextlib.suppress(ProcessLookupError):
-            one.simulator.kill()
-
-
-@pytest.fixture
-def eventually() -> Callable[..., Any]:
-    return wait_for
