@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
+from pv_exec.box import toml
 from pv_exec.box.errors import ConfigFaults, ConfigUnreadable
 from pv_exec.box.settings import Duration, Fault, Path, Range, Size, Text, take
 
@@ -250,6 +251,6 @@ def _buses(given: Any) -> tuple[tuple[BusTable, ...], list[Fault]]:
         faults = list(taken.faults)
         name = str(table.get("name", "")) or f"bus{index + 1}"
         if any(other.name == name for other in buses):
-            faults.append(Fault((*where, "name"), repr(name), "a name that no other bus has"))
+            faults.append(Fault((*where, "name"), toml.written(name), "a name that no other bus has"))
         buses.append(BusTable(index, name, taken.value, rest, tuple(faults)))
     return tuple(buses), []

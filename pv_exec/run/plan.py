@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from pv_exec import drivers
+from pv_exec.box import toml
 from pv_exec.box.errors import ConfigFaults
 from pv_exec.box.settings import Fault, Path, take
 from pv_exec.config import LISTS, BusKeys, BusTable, Config
@@ -154,6 +155,9 @@ def _bus(config: Config, table: BusTable, ports: list[str]) -> tuple[BusPlan, li
     return plan._replace(fault=fault), faults
 
 
+_LISTED = "the inverters, as inverters = [1, 2] or [[bus.inverter]] tables"
+
+
 def _inverters(table: BusTable, driver: Driver, where: Path) -> tuple[tuple[Inverter, ...], list[Fault]]:
     """The inverters of a bus in whichever form they are listed; none listed is exactly one with the name of the bus."""
     short, long = (table.rest.get(key) for key in LISTS)
@@ -164,7 +168,7 @@ def _inverters(table: BusTable, driver: Driver, where: Path) -> tuple[tuple[Inve
         ]
     if short is not None:
         if not isinstance(short, list):
-            return (), [Fault((*where, LISTS[0]), repr(short), "a list, such as [1, 2, 3]")]
+            return (), [Fault((*where, LISTS[0]), toml.written(short), "a list, such as [1, 2, 3]")]
         given: list[Any] = [{driver.SHORT: each} for each in short]
         place: Path = (*where, LISTS[0])
     else:
@@ -179,23 +183,31 @@ def _inverters(table: BusTable, driver: Driver, where: Path) -> tuple[tuple[Inve
     for index, one in enumerate(given):
         here = (*place, index) if (short, long) != (None, None) else where
         if not isinstance(one, Mapping):
-            faults.append(Fault(here, repr(one), "a table headed [[bus.inverter]]"))
+            faults.append(Fault(here, toml.written(one), "a table headed [[bus.inverter]]"))
             continue
         taken = take(
             driver.Unit, {key: value for key, value in one.items() if key != "name"}, here, also=("name",)
         )
+        if (short, long) == (None, None) and taken.value is None:
+            faults.append(Fault((*where, LISTS[0]), "", _LISTED, kind="missing"))
+            continue
         faults += [fault._replace(path=here) if short is not None else fault for fault in taken.faults]
         identity = getattr(taken.value, driver.SHORT, None)
         name = one.get("name", "" if identity is None else str(identity))
         if not isinstance(name, str):
-            faults.append(Fault((*here, "name"), repr(name), "a name in quotes"))
+            faults.append(Fault((*here, "name"), toml.written(name), "a name in quotes"))
             continue
-        faults += _unwritable(name, (*here, "name"))
-        if any(other.name == name for other in found):
-            faults.append(Fault((*here, "name"), repr(name), "a name that no other inverter of this bus has"))
-        if identity is not None and any(getattr(other.unit, driver.SHORT) == identity for other in found):
+        twice = identity is not None and any(getattr(each.unit, driver.SHORT) == identity for each in found)
+        if twice:
             key = here if short is not None else (*here, driver.SHORT)
-            faults.append(Fault(key, repr(identity), f"every {driver.SHORT} once on a bus"))
+            faults.append(Fault(key, toml.written(identity), f"every {driver.SHORT} once on a bus"))
+        if "name" not in one and (taken.value is None or twice):
+            pass  # the identity is the fault, not the name it would give
+        elif any(other.name == name for other in found):
+            allowed = "a name that no other inverter of this bus has"
+            faults.append(Fault((*here, "name"), toml.written(name), allowed))
+        else:
+            faults += _unwritable(name, (*here, "name"))
         if taken.value is not None:
             found.append(Inverter(name, taken.value))
     return tuple(found), faults
@@ -217,16 +229,16 @@ def _port(port: str, driver: Driver, ports: list[str], where: Path) -> list[Faul
     able = [name for name in LINKS if name in driver.WIRE.schemes]
     if kind not in able:
         shapes = {"serial": "a device such as /dev/ttyUSB0", "tcp": "tcp://host:port"}
-        return [Fault(where, repr(port), " or ".join(shapes[name] for name in able))]
+        return [Fault(where, toml.written(port), " or ".join(shapes[name] for name in able))]
     if kind == "tcp":
         host, _, number = port.removeprefix("tcp://").rpartition(":")
         if not host or not number.isdecimal() or not 0 < int(number) < 65536:
-            return [Fault(where, repr(port), "tcp://host:port, with a port from 1 to 65535")]
+            return [Fault(where, toml.written(port), "tcp://host:port, with a port from 1 to 65535")]
     if port in ports:
         return [
             Fault(
                 where,
-                repr(port),
+                toml.written(port),
                 "a device of its own for every bus",
                 "list all inverters of one line under one [[bus]]",
             )
@@ -238,7 +250,11 @@ def _unwritable(name: str, where: Path) -> list[Fault]:
     """A tag that line protocol cannot carry as it stands would come out under another name."""
     if name and clean(name) == name:
         return []
-    return [Fault(where, repr(name), "a name without control characters, backslashes, or blanks at its ends")]
+    return [
+        Fault(
+            where, toml.written(name), "a name without control characters, backslashes, or blanks at its ends"
+        )
+    ]
 
 
 def _one_of(where: Path, found: str, allowed: Iterable[str]) -> Fault:
@@ -246,5 +262,8 @@ def _one_of(where: Path, found: str, allowed: Iterable[str]) -> Fault:
 
     near = get_close_matches(found, list(allowed), 1)
     return Fault(
-        where, repr(found), "one of " + ", ".join(allowed), f'did you mean "{near[0]}"?' if near else ""
+        where,
+        toml.written(found),
+        "one of " + ", ".join(allowed),
+        f'did you mean "{near[0]}"?' if near else "",
     )
