@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -78,8 +79,13 @@ def _site(config: Config) -> Iterator[Fault]:
         value = getattr(site, key)
         if value and clean(value) != value:
             yield Fault(("site", key), toml.written(value), WRITABLE)
-    for key, value in (site.tags or {}).items():
-        yield from _tag(key, value)
+    tags = tomllib.loads(config.text).get("site", {})
+    tags = tags.get("tags") if isinstance(tags, dict) else None
+    for key, value in (
+        tags.items() if isinstance(tags, dict) else ()
+    ):  # as written: one wrong type hides no other fault
+        if isinstance(value, str):
+            yield from _tag(key, value)
 
 
 WRITABLE = "text without control characters, backslashes, or blanks at its ends"
@@ -117,8 +123,7 @@ def _influxdb(config: Config) -> Iterator[Fault]:
         yield Fault(
             ("influxdb", "database"),
             found,
-            "database (InfluxDB 1.x) or bucket (2.x and 3.x)",
-            "name the one to look in",
+            "database for InfluxDB 1.x, or bucket for 2.x and 3.x",
         )
 
 
@@ -204,10 +209,10 @@ def _ports(config: Config, buses: Buses) -> tuple[list[Fault], list[Note]]:
     held: dict[str, BusPlan] = {}
     for table, bus in buses:
         where = ("bus", table.place, "port")
-        if not bus.port or links.scheme(bus.port) not in links.LINKS:
+        if table.keys is None or links.scheme(bus.port) not in links.LINKS:
             continue
         if links.scheme(bus.port) == "serial" and not os.path.isabs(bus.port):
-            known = os.path.exists(f"/dev/{bus.port}")
+            known = bus.port and os.path.exists(f"/dev/{bus.port}")
             hint = f'did you mean "/dev/{bus.port}"?' if known else "such as /dev/ttyUSB0"
             faults.append(Fault(where, toml.written(bus.port), "the full path of a device", hint))
             continue
