@@ -126,6 +126,10 @@ def _once(query: Query[T], attempt: int, within: float, idle: float, reserve: fl
             if answer is not None:
                 return answer
         elif ended or left <= ends:
+            if heard:
+                query.answer(
+                    heard, ended=True
+                )  # raises Corrupt where another device spoke, or an answer lost its head
             noise = f" ({len(heard)} bytes of echo or noise)" if heard.strip(b"\0") else ""
             raise Silent(f"no answer within {within:g} s{noise}")
 
