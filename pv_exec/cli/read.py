@@ -11,6 +11,7 @@ from pv_exec import __version__, config
 from pv_exec.box import clock, settings, sun
 from pv_exec.box.errors import BUG, MISCONFIGURED, UNREACHABLE, PvError, Usage
 from pv_exec.box.settings import Fault
+from pv_exec.cli import leave_the_unit_alone
 from pv_exec.run import plan as plans, report
 from pv_exec.run.parent import Reading, Run
 
@@ -33,6 +34,7 @@ NEED_NOT_ANSWER = ("asleep", "paused")
 def main() -> None:
     """Entry point; ends the process with the exit status of DESIGN 5.2."""
     _open_standard_files()
+    leave_the_unit_alone()
     try:
         status = _main(sys.argv[1:])
     except PvError as error:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 from pv_exec import __version__, config
 from pv_exec.box.errors import MISCONFIGURED, ConfigFaults, PvError, Usage
+from pv_exec.cli import leave_the_unit_alone
 from pv_exec.setup import check, effective, install, sample, telegraf
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    leave_the_unit_alone()
     try:
         options = _parser().parse_args(argv)
         status: int = options.run(options)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pv_exec.box.errors import PvError, Usage
+from pv_exec.cli import leave_the_unit_alone
 from pv_exec.drivers import DRIVERS
 from pv_exec.sim import demo, plant
 from pv_exec.sim.faults import MODIFIERS
@@ -15,6 +16,7 @@ from pv_exec.sim.serve import JITTER, Pty, Tcp, serve, signals, tell_notes
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
+    leave_the_unit_alone()
     arguments = list(sys.argv[1:] if argv is None else argv)
     command: list[str] = []
     if "--" in arguments:

@@ -232,3 +232,37 @@ def test_no_child_keeps_anything_open_or_stays(plant):
     plant.configure("inverters = [1]")
     assert plant.read().states == {"1": "ok"}
     wait_for(lambda: not readers(plant), "every process of the run has ended")
+
+
+@root_only
+def test_root_leaves_no_file_that_the_directorys_owner_cannot_write(plant):
+    """`sudo pv-read` in the directories of another user (uid 65534): everything new in them is that user's."""
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]")
+    os.chmod(plant.directory, 0o711)
+    for name in ("run", "state"):
+        (plant.directory / name).mkdir(mode=0o700)
+        os.chown(plant.directory / name, 65534, 65534)
+    for parent in plant.directory.parents[:2]:
+        os.chmod(parent, 0o711)
+    assert plant.read().states == {"1": "ok"}
+    wait_for(lambda: not readers(plant), "every process of the run has ended")
+    found = [path for name in ("run", "state") for path in (plant.directory / name).rglob("*")]
+    assert {path.suffix for path in found} >= {".lock", ".json"}
+    assert any("state/kept" in str(path) for path in found)
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in found} == {(65534, 65534)}
+
+
+def test_a_service_managers_socket_is_left_alone(plant):
+    """Telegraf's unit accepts notifications from every process: whatever we sent would speak for it."""
+    import socket
+
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]")
+    path = str(plant.directory / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(path)
+        listener.setblocking(False)
+        assert plant.read(env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"}).states == {"1": "ok"}
+        with pytest.raises(BlockingIOError):
+            listener.recv(100)
