@@ -65,25 +65,21 @@ def located(what: Fault | Note, config: Config) -> str:
 
 
 def _site(config: Config) -> Iterator[Fault]:
-    site = config.site
-    if (site.latitude is None) != (site.longitude is None):
-        given, missing = ("latitude", "longitude") if site.longitude is None else ("longitude", "latitude")
-        yield Fault(
-            ("site", missing),
-            "",
-            f"a number of degrees, as {given} is given",
-            "one alone is no position",
-            "missing",
-        )
+    """Of the table as it is written: one wrong type must hide no other fault."""
+    raw = tomllib.loads(config.text).get("site", {})
+    if not isinstance(raw, dict):
+        return
+    position = ("latitude", "longitude")
+    for missing, given in (position, position[::-1]):
+        if given in raw and missing not in raw:
+            allowed = f"a number of degrees, as {given} is given"
+            yield Fault(("site", missing), "", allowed, "one alone is no position", "missing")
     for key in ("name", "host"):
-        value = getattr(site, key)
+        value = getattr(config.site, key)
         if value and clean(value) != value:
             yield Fault(("site", key), toml.written(value), WRITABLE)
-    tags = tomllib.loads(config.text).get("site", {})
-    tags = tags.get("tags") if isinstance(tags, dict) else None
-    for key, value in (
-        tags.items() if isinstance(tags, dict) else ()
-    ):  # as written: one wrong type hides no other fault
+    tags = raw.get("tags")
+    for key, value in tags.items() if isinstance(tags, dict) else ():
         if isinstance(value, str):
             yield from _tag(key, value)
 

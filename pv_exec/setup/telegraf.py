@@ -28,6 +28,9 @@ ANSWERS_WITHIN = 10.0
 AFTER = 1.0
 """Seconds from our own deadline to Telegraf's timeout: pv-read ends itself first, and SIGTERM is for what hangs."""
 
+PLACES = ("/usr/bin/telegraf", "/usr/local/bin/telegraf")
+"""Where its packages put it; a person's PATH may be another."""
+
 Version = tuple[int, int, int]
 
 
@@ -55,7 +58,7 @@ def installed(path: str | None) -> Version | None:
     Raises Usage where the program named is not there, does not answer in time, or has no version (one that was built
     without says "unknown").
     """
-    program = shutil.which(path or "telegraf") or (None if path else shutil.which("/usr/bin/telegraf"))
+    program = next(filter(None, map(shutil.which, [path] if path else ["telegraf", *PLACES])), None)
     if program is None:
         if path:
             raise Usage(f"{path} is no program", "name Telegraf itself, or its version with --for")
