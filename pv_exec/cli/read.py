@@ -139,7 +139,10 @@ def _tell(reading: Reading, faults: tuple[Fault, ...], configured: config.Config
 
 
 def _first(faults: tuple[Fault, ...], configured: config.Config) -> str:
-    return next((_located(fault, configured) for fault in faults if fault.kind != "unknown"), "")
+    """The fault that keeps the first bus from being read."""
+    return next(
+        (_located(one, configured) for one in faults if one.kind != "unknown" and one.path[0] == "bus"), ""
+    )
 
 
 def _located(fault: Fault, configured: config.Config) -> str:
