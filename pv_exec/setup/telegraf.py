@@ -97,12 +97,17 @@ def groups(buses: Iterable[BusPlan]) -> list[Group]:
     found = []
     for interval, members in by_interval.items():
         names = tuple(bus.name for bus in members)
-        arguments = [part for name in names for part in ("--bus", name)] if several else []
+        arguments = [part for name in names for part in _named(name)] if several else []
         suffix = "-" + toml.written(interval, "duration").strip('"') if several else ""
         # Whole seconds: the least Telegraf's own documentation ever shows, and at most one more to wait.
         timeout = float(math.ceil(max(bus.deadline for bus in members) + AFTER))
         found.append(Group(f"pv{suffix}", interval, timeout, names, tuple(arguments)))
     return found
+
+
+def _named(bus: str) -> tuple[str, ...]:
+    """The option that names a bus; one that begins with a dash would pass for an option itself."""
+    return (f"--bus={bus}",) if bus.startswith("-") else ("--bus", bus)
 
 
 def render(buses: Sequence[BusPlan], command: Sequence[str], target: Version | None, config: str) -> str:
@@ -111,7 +116,7 @@ def render(buses: Sequence[BusPlan], command: Sequence[str], target: Version | N
     wanted = ".".join(map(str, target)) if target else "1.39 and newer"
     lines = [
         f"{MARK} for Telegraf {wanted}, from {_comment(config)}.",
-        "## Change that file and run it again.",
+        "## Change that and run it again: it replaces this file.",
     ]
     if target is None:
         lines += ["## An older Telegraf does not start with this: pv-setup telegraf --for 1.38"]
