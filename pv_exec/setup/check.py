@@ -56,9 +56,10 @@ def examine(config: Config) -> Examined:
 
 
 def located(what: Fault | Note, config: Config) -> str:
-    """`file:line: key: what`; without the line where it is nowhere in the file."""
+    """`file:line: key: what`, without the line where it is nowhere in the file; nothing in it can move a terminal's cursor."""
     line = toml.locate(config.text, what.path)
-    return f"{config.path}:{line}: {what}" if line else f"{config.path}: {what}"
+    said = f"{config.path}:{line}: {what}" if line else f"{config.path}: {what}"
+    return "".join(char if char.isprintable() else "?" for char in said)
 
 
 # --- [site], [influxdb] ------------------------------------------------------------------------------------------------

@@ -2,14 +2,17 @@
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, strategies as st
 
 from pv_exec import config
-from pv_exec.box import paths
-from pv_exec.setup import check
+from pv_exec.box import paths, toml
+from pv_exec.setup import check, effective
 
 ROOF = '[[bus]]\nname = "roof"\ndriver = "kaco"\nport = "{tty}"\n'
 BARN = '[[bus]]\nname = "barn"\ndriver = "kaco"\nport = "{other}"\n'
@@ -45,12 +48,17 @@ def told(ttys, tmp_path, monkeypatch):
         place.write_text(text)
         settings = config.load(str(place))
         examined = check.examine(settings)
-        said = [check.located(one, settings) for one in (*examined.faults, *examined.notes)]
+        said = located(examined, settings)
         for name, port in (("TTY", ttys["tty"]), ("OTHER", ttys["other"]), ("D", str(tmp_path))):
             said = [re.sub(rf"{re.escape(port)}(?!\d)", name, one) for one in said]
         return [re.sub(r"^D/config\.toml:(?=\d)", "", one) for one in said]
 
     return tell
+
+
+def located(examined: check.Examined, settings: config.Config) -> list[str]:
+    faults = [check.located(one, settings) for one in examined.faults]
+    return faults + [check.located(one, settings) for one in examined.notes]
 
 
 FAULTS = {
@@ -274,6 +282,54 @@ FAULTS = {
 def test_every_fault_says_where_what_was_found_and_what_is_allowed(told, case):
     text, expected = FAULTS[case]
     assert told(text) == expected
+
+
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(
+        st.text(max_size=8),
+        st.integers(),
+        st.booleans(),
+        st.floats(),
+        st.sampled_from(["1s", "*", "/dev/*", "tcp://"]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+SCHEMAS: dict[str, Any] = dict(config.TABLES)
+PLACES = [
+    *((table, key) for table, schema in SCHEMAS.items() for key in schema._fields),
+    *(("bus", key) for key in (*config.BusKeys._fields, *config.LISTS, "totals", "gap")),
+    *((key, "") for key in (*config.TABLES, "bus", "watchdog")),
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(PLACES), JUNK), min_size=1, max_size=3))
+def test_whatever_stands_in_a_file_is_examined_and_told(junk):
+    tables: dict[str, Any] = {
+        "bus": [{"name": "roof", "driver": "kaco", "port": "/dev/null", "inverters": [1]}]
+    }
+    for (table, key), value in junk:
+        if not key:
+            tables[table] = value
+        elif (
+            table == "bus"
+            and isinstance(tables["bus"], list)
+            and tables["bus"]
+            and isinstance(tables["bus"][0], dict)
+        ):
+            tables["bus"][0][key] = value
+        elif table != "bus" and isinstance(tables.setdefault(table, {}), dict):
+            tables[table][key] = value
+    text = "".join(f"{toml.bare(name)} = {toml.written(value)}\n" for name, value in tables.items())
+    settings = config.parse(tomllib.loads(text), "config.toml", text)
+    examined = check.examine(settings)
+    for one in located(examined, settings):
+        assert one.startswith("config.toml:")
+        assert one.isprintable()
+    if not examined.faults:
+        tomllib.loads(effective.render(settings, examined.plan))
 
 
 def links(tmp_path: Path, ttys: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """The configuration in force: it says every value, who chose it, and what it costs; and it is a configuration itself."""
 
 import os
+from typing import Any
 
 import pytest
 
@@ -159,7 +160,7 @@ def test_no_setting_holds_a_secret_that_is_not_marked():
     """A password in the file itself must carry SECRET, which `effective` shows as "…"."""
     from pv_exec import drivers
 
-    schemas = [config.BusKeys, *config.TABLES.values()]
+    schemas: list[Any] = [config.BusKeys, *config.TABLES.values()]
     schemas += [
         schema for name in drivers.DRIVERS for schema in (drivers.load(name).Options, drivers.load(name).Unit)
     ]

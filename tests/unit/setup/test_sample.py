@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_only_what_must_be_given_is_given():
 
 
 def test_it_has_every_key_of_every_table_with_its_meaning():
-    schemas = [config.BusKeys, *config.TABLES.values()]
+    schemas: list[Any] = [config.BusKeys, *config.TABLES.values()]
     schemas += [
         schema for name in drivers.DRIVERS for schema in (drivers.load(name).Options, drivers.load(name).Unit)
     ]
