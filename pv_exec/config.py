@@ -209,6 +209,10 @@ def parse(table: Mapping[str, Any], path: str = "", text: str = "") -> Config:
     faults += [_unknown(key) for key in table if key not in {*TABLES, "bus", "watchdog"}]
     buses, wrong = _buses(table.get("bus", []))
     here = os.path.dirname(os.path.abspath(path)) if path else os.getcwd()
+    for key, place in found["paths"]._asdict().items():
+        if not place.isprintable():
+            faults.append(Fault(("paths", key), toml.written(place), "a path without control characters"))
+            found["paths"] = found["paths"]._replace(**{key: ""})
     found["paths"] = Paths(*(os.path.join(here, one) if one else "" for one in found["paths"]))
     return Config(
         path,

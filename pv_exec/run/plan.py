@@ -225,6 +225,8 @@ def _names_anyhow(table: BusTable) -> list[str]:
 
 
 def _port(port: str, driver: Driver, ports: list[str], where: Path) -> list[Fault]:
+    if not port.isprintable():  # no device is called so, and NUL cannot be passed to the kernel at all
+        return [Fault(where, toml.written(port), "a name without control characters")]
     kind = scheme(port)
     able = [name for name in LINKS if name in driver.WIRE.schemes]
     if kind not in able:

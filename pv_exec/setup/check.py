@@ -206,7 +206,7 @@ def _ports(config: Config, buses: Buses) -> tuple[list[Fault], list[Note]]:
     held: dict[str, BusPlan] = {}
     for table, bus in buses:
         where = ("bus", table.place, "port")
-        if table.keys is None or links.scheme(bus.port) not in links.LINKS:
+        if table.keys is None or not bus.port.isprintable() or links.scheme(bus.port) not in links.LINKS:
             continue
         if links.scheme(bus.port) == "serial" and not os.path.isabs(bus.port):
             known = bus.port and os.path.exists(f"/dev/{bus.port}")

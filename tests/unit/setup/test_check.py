@@ -270,6 +270,13 @@ FAULTS = {
         GOOD.replace("{tty}", "{directory}/ttyUSB*"),
         [f"4: port: port_missing: D/ttyUSB* fits no device; {PLUG}"],
     ),
+    "names that no kernel takes": (
+        '[paths]\nstate = "/a\\u0000"\n' + GOOD.replace("{tty}", "/dev/tty\\u0000*"),
+        [
+            '2: state: found "/a\\u0000", allowed a path without control characters',
+            '6: port: found "/dev/tty\\u0000*", allowed a name without control characters',
+        ],
+    ),
     "none": (GOOD, []),
     "none on two buses": (
         '[site]\nlatitude = 47\nlongitude = 11\ntags = { a = "b" }\n' + GOOD + BARN + ONE,
