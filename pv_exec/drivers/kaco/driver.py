@@ -61,7 +61,7 @@ class Options(NamedTuple):
     ] = 1.0
     reply_timeout: Annotated[
         Duration | None,
-        Text("How long an answer may take to begin; without it 1s, and 2.5s through a bridge (tcp://)."),
+        Text("How long an answer may take to begin; without it 1s, and 2.5s through a bridge (tcp://).", 1.5),
         Range(0.1, 30),
     ] = None
 
@@ -79,7 +79,7 @@ class Unit(NamedTuple):
     ] = "auto"
     rated_power_w: Annotated[
         float | None,
-        Text("The most it can feed; without it the type tells. Bounds what is believed."),
+        Text("The most it can feed; without it the type tells. Bounds what is believed.", 8000.0),
         Range(100, 1e6),
     ] = None
 
