@@ -84,3 +84,7 @@ class Refused(AnswerError):
 
 class AddressConflict(AnswerError):
     """More than one device answered a question to one address."""
+
+
+class StaleList(AnswerError):
+    """A sound answer does not fit the list that says how to read it: no value of it may be used."""
