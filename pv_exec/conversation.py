@@ -78,6 +78,10 @@ class Query(Protocol[T_co]):
         """
 
 
+MOMENT = 1e-6
+"""Seconds that are no time: a wait for less might not move a clock that counts in floats, and never end."""
+
+
 def ask(query: Query[T], *, within: float, idle: float, reserve: float = 0.0) -> Conversation[T]:
     """Put a question and return its answer; the one place where anything is asked again.
 
@@ -107,12 +111,13 @@ def _once(query: Query[T], attempt: int, within: float, idle: float, reserve: fl
     heard = b""
     begun = False
     while True:
-        if left <= reserve:
+        if left - reserve < MOMENT:
             raise OutOfTime
         patience = min(idle if begun else left - ends, left - reserve)
         data, left = yield Listen(max(patience, 0.0))
         heard += data
-        ended = not data and (begun or left <= ends)
+        overdue = left - ends < MOMENT
+        ended = not data and (begun or overdue)
         begun = begun or query.begun(heard)
         if begun:
             try:
@@ -120,12 +125,12 @@ def _once(query: Query[T], attempt: int, within: float, idle: float, reserve: fl
                 if ended and answer is None:
                     raise Corrupt(f"the answer broke off after {len(heard)} bytes")
             except Corrupt:
-                if left <= reserve:
+                if left - reserve < MOMENT:
                     raise OutOfTime from None  # it was our time that ended, not the answer
                 raise
             if answer is not None:
                 return answer
-        elif ended or left <= ends:
+        elif ended or overdue:
             if heard:
                 query.answer(
                     heard, ended=True
