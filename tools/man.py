@@ -111,7 +111,8 @@ def keys(schema: Any) -> Iterator[str]:
         if field not in schema._field_defaults:
             default = "It must be given."
         elif schema._field_defaults[field] in (None, ""):
-            default = f"No default; for example {value}." if text.example is not None else "No default."
+            example = "" if text.example is None or value in allowed else f"; for example {value}"
+            default = f"No default{example}."
         else:
             default = f"Default: {value}."
         allowed = re.sub(r"(?<=\d)\.0\b", "", allowed)  # Range(100, 1e6)
@@ -141,19 +142,17 @@ def table(entries: Mapping[str, str] | Mapping[int, str]) -> Iterator[str]:
         yield from item(str(name), sentence(text) if isinstance(name, str) else text)
 
 
-kaco = drivers.load("kaco")
-
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     **{f"[{name}]": partial(keys, schema) for name, schema in config.TABLES.items()},
     "[[bus]]": lambda: keys(config.BusKeys),
-    "[[bus]] of kaco": lambda: keys(kaco.Options),
-    "[[bus.inverter]] of kaco": lambda: keys(kaco.Unit),
+    **{f"[[bus]] of {name}": partial(keys, drivers.load(name).Options) for name in drivers.DRIVERS},
+    **{f"[[bus.inverter]] of {name}": partial(keys, drivers.load(name).Unit) for name in drivers.DRIVERS},
     "pv_inverter": lambda: fields(MEASURED, ranges=True),
     "pv_read": lambda: fields(HEALTH),
     "pv_event": lambda: fields(EVENT),
     "every line": lambda: fields(COMMON),
     "states": states,
-    "faults of kaco": lambda: table(plant.simulator("kaco").FAULTS),
+    **{f"faults of {name}": partial(table, plant.simulator(name).FAULTS) for name in drivers.DRIVERS},
     "faults of every line": lambda: table(of_line.FAULTS),
     "which answers": lambda: table(of_line.MODIFIERS),
     "operating codes": lambda: table(status.OPERATING),
