@@ -7,7 +7,7 @@ come before it or between.
 
 import struct
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from pv_exec.box.errors import AddressConflict, AnswerError, Corrupt, StaleList
 from pv_exec.drivers.sma_rs485 import frames
@@ -349,8 +349,7 @@ class DataOf(NamedTuple):
         return _begun(self._line, heard)
 
     def answer(self, heard: bytes, *, ended: bool) -> Data | Part | None:
-        found: Data | Part | None = _find(self._line, heard, self._judge, ended=ended)
-        return found
+        return cast("Data | Part | None", _find(self._line, heard, self._judge, ended=ended))
 
     def behind(self, part: Part) -> "DataOf":
         """The question for the packet that follows."""
