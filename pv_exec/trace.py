@@ -66,20 +66,27 @@ class Run(NamedTuple):
 
 
 def load(lines: Iterable[str]) -> Iterator[Run]:
-    """Read the runs of a trace file; several buses may be interleaved only as whole files (`--bus` records one)."""
+    """Read the runs of a trace file; several buses may be interleaved only as whole files (`--bus` records one).
+
+    Lines that are none of a trace are passed over: a full disk or a power cut leaves half of one.
+    """
     about: dict[str, str | float] = {}
     passed: list[Passed] = []
     for line in lines:
-        if not line.strip():
+        try:
+            entry = json.loads(line)
+        except ValueError:
             continue
-        entry = json.loads(line)
-        if "trace" in entry:
-            if passed or about:
-                yield Run(about, tuple(passed))
-            about, passed = entry, []
-        elif "tx" in entry or "rx" in entry:
-            sent = "tx" in entry
-            passed.append(Passed(entry["t"], sent, bytes.fromhex(entry["tx" if sent else "rx"])))
+        match entry:
+            case {"trace": _}:
+                if passed or about:
+                    yield Run(about, tuple(passed))
+                about, passed = entry, []
+            case {"t": int() | float() as t, "tx": str(data)} | {"t": int() | float() as t, "rx": str(data)}:
+                try:
+                    passed.append(Passed(t, "tx" in entry, bytes.fromhex(data)))
+                except ValueError:
+                    continue
     if passed or about:
         yield Run(about, tuple(passed))
 

@@ -63,7 +63,7 @@ def _value(value: Value) -> str | None:
 def _number(value: float) -> str:
     """Shortest decimal that reads back the same; no exponent where a person would not write one.
 
-    What is too small for a normal float is 0: line-protocol-parser takes it for an underflow and refuses the line.
+    What is too small for a normal float is 0 (and so is -0): line-protocol-parser takes it for an underflow and refuses the line.
     """
     text = repr(value if abs(value) >= LEAST else 0.0)
     return text.removesuffix(".0")
