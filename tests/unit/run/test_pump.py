@@ -122,7 +122,9 @@ def test_what_is_left_counts_down():
 def test_reports_and_keeps_cost_no_time_and_are_performed_after_the_end():
     link = Clocked()
     outcome, keep = Outcome("1", "ok"), Keep("name", b"data")
-    heard, told, kept, _, late = perform([Listen(9.0), Listen(1.0), Report(outcome), Keep(*keep)], link, budget=2.0)
+    heard, told, kept, _, late = perform(
+        [Listen(9.0), Listen(1.0), Report(outcome), Keep(*keep)], link, budget=2.0
+    )
     assert late == [Listen(1.0)]
     assert told == [outcome]
     assert kept == [keep]
@@ -204,13 +206,20 @@ def test_a_question_is_noted_before_it_is_sent():
 def test_whatever_is_on_the_line(seed, gap, quiet, budget, last, start):
     """Gaps hold, nothing is sent or heard after the end, and every byte is heard once."""
     dice = random.Random(seed)
-    said = [(start + dice.uniform(-1, 12), dice.randbytes(dice.randint(1, 5))) for _ in range(dice.randint(0, 60))]
+    said = [
+        (start + dice.uniform(-1, 12), dice.randbytes(dice.randint(1, 5))) for _ in range(dice.randint(0, 60))
+    ]
     steps = [dice.choice([Send(b"Q"), Listen(dice.uniform(0, 2))]) for _ in range(20)]
     link = Clocked(said, start)
     last = None if last is None else start - 1000.0 + last
     heard, _, _, noted, _ = perform(steps, link, budget, gap, quiet, last)
     times = [at for at, _ in link.sent]
-    assert all(b - a >= gap - 1e-6 for a, b in zip([last, *times] if last is not None else times, times[0 if last is not None else 1 :], strict=False))
+    assert all(
+        b - a >= gap - 1e-6
+        for a, b in zip(
+            [last, *times] if last is not None else times, times[0 if last is not None else 1 :], strict=False
+        )
+    )
     assert link.clock <= start + budget + 1e-6
     assert noted == times
     whole = b"".join(data for _, data in sorted(said, key=lambda one: one[0]))
