@@ -156,7 +156,9 @@ def test_an_answer_cut_by_the_end_of_the_budget_is_out_of_time():
     assert len(played.sent) == 1
 
 
-@pytest.mark.parametrize("heard", [[], [(0.5, b"<y")], [(0.6, b"x")], [(0.2, b"<"), (0.2, b"y"), (0.2, b"e")]])
+@pytest.mark.parametrize(
+    "heard", [[], [(0.5, b"<y")], [(0.6, b"x")], [(0.2, b"<"), (0.2, b"y"), (0.2, b"e")]]
+)
 def test_a_reserve_is_left_alone_whatever_comes(heard):
     played = asked(heard, budget=1.0, reserve=0.3)
     assert isinstance(played.result, OutOfTime)

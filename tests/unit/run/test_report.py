@@ -175,7 +175,7 @@ def test_one_health_line_for_each_inverter_whatever_happened_and_every_format_ca
     assert all(one.measurement.removesuffix("_unsynced") in MEASUREMENTS for one in written_lines)
     line.encode_all(written_lines)
     table.render(written_lines)
-    assert len(json_.render(written_lines).splitlines()) == len(written_lines)
+    assert len(json_.render(written_lines).split("\n")) == len(written_lines) + 1
 
 
 def test_a_plant_without_an_inverter_has_no_line():
