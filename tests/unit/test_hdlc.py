@@ -82,7 +82,8 @@ def test_any_chunks_give_the_same_frames(bodies, shared, data):
     if shared:
         stream = stream.replace(b"\x7e\x7e", b"\x7e")
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
-    found, rest = [], b""
+    found: list[bytes] = []
+    rest = b""
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         got = hdlc.split(rest + stream[start:end], HEAD)
         found += got.frames

@@ -435,7 +435,7 @@ def _begun(line: _Line, heard: bytes) -> bool:
     coming = frames.head(taken.rest, line.framing)
     if coming:
         return _ours(line, coming)
-    return taken.lost + len(taken.rest) >= _SOUP
+    return taken.lost + len(taken.rest.strip(frames.IDLE)) >= _SOUP
 
 
 def _find(line: _Line, heard: bytes, judge: Callable[[Packet], T | None], *, ended: bool) -> T | None:
