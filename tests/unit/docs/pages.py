@@ -97,8 +97,8 @@ def spans(path: str) -> list[str]:
 
 
 def section(path: str, heading: str) -> str:
-    """A section of a Markdown file, without its heading."""
-    found = re.search(rf"^## {heading}.*?\n(.*?)(?=^## |\Z)", text(path), re.MULTILINE | re.DOTALL)
+    """A section of a Markdown file, without its heading, of which the beginning is enough, in any case."""
+    found = re.search(rf"(?im)^## {heading}.*\n((?:(?!## ).*\n)*)", text(path))
     assert found, f"{path} has no section {heading}"
     return found[1]
 

@@ -56,7 +56,7 @@ def test_it_begins_with_what_a_newcomer_types_and_goes_on_to_the_real_thing():
 
 @pytest.mark.parametrize("name", drivers.DRIVERS)
 def test_every_family_has_a_section_with_a_configuration(name):
-    said = section("README.md", name.split("_")[0].capitalize())
+    said = section("README.md", name.split("_")[0])
     assert f'driver = "{name}"' in said
 
 
