@@ -9,6 +9,9 @@ from pv_exec.model import Found, Outcome, Progress
 PATIENCE = 1.0
 """Seconds to wait for a line that is never quiet before sending all the same; the answer's checks decide then."""
 
+SLIP = 5e-7
+"""Seconds too early that are none: a wait for less might not move a virtual clock that is the difference of two floats."""
+
 STUBBORN = 10_000
 """How often a conversation may go on sending after its time was up before it counts as a bug."""
 
@@ -74,7 +77,7 @@ def _perform(step: Send | Listen, link: Link, terms: Terms, last: float | None) 
         if max(now, start) >= terms.ends:
             return None
         due = max(start, quiet_from + terms.quiet)
-        if now >= due or now >= start + PATIENCE:
+        if now >= due - SLIP or now >= start + PATIENCE:
             return stray
         data = link.read(min(due, terms.ends) - now)
         if data:
