@@ -87,8 +87,13 @@ def _channel(row: list[str]) -> Channel:
 
 
 def _shortest(number: float) -> str:
-    for digits in range(1, 9):
-        text = f"{number:.{digits}g}"
-        if struct.pack("<f", float(text)) == struct.pack("<f", number):
-            return repr(float(text)).removesuffix(".0")
-    return repr(float(f"{number:.9g}"))
+    texts = (f"{number:.{digits}g}" for digits in range(1, 10))
+    shortest = next((float(text) for text in texts if _same_float32(float(text), number)), number)
+    return repr(shortest).removesuffix(".0")
+
+
+def _same_float32(one: float, other: float) -> bool:
+    try:
+        return struct.pack("<f", one) == struct.pack("<f", other)
+    except OverflowError:
+        return False  # rounded up beyond the largest float32
