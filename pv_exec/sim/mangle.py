@@ -29,7 +29,7 @@ class Mangled:
         seed: int,
         share: float = 0.7,
         kinds: Sequence[str] = KINDS,
-        watch: Callable[[bytes, bytes], None] = lambda answer, said: None,
+        watch: Callable[[bytes, bytes], None] = lambda _answer, _said: None,
     ) -> None:
         self.BAUD = stations.BAUD
         self.kinds = kinds

@@ -128,7 +128,7 @@ def test_every_line_is_taken_and_means_what_was_said(fields, tags, seconds):
         else:
             assert value == said
     for key, value in found["tags"].items():
-        assert "time" != key
+        assert key != "time"
         assert value == {clean(a): clean(b) for a, b in tags.items()}[key]
 
 

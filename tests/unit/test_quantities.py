@@ -2,7 +2,7 @@
 
 import pytest
 
-from pv_exec.quantities import EVENT, HEALTH, MEASURED, MEASUREMENTS, find, pattern
+from pv_exec.quantities import EVENT, HEALTH, MEASURED, MEASUREMENTS, Quantity, find, pattern
 
 
 @pytest.mark.parametrize(
@@ -33,13 +33,19 @@ def test_what_is_no_field_of_an_inverter(name):
     assert find("pv_inverter", name) is None
 
 
+def known(measurement, name) -> Quantity:
+    quantity = find(measurement, name)
+    assert quantity is not None
+    return quantity
+
+
 def test_types_and_ranges_that_are_published():
-    assert find("pv_inverter", "status_code").kind is int
-    assert find("pv_inverter", "ac_power_w").kind is float
-    assert find("pv_inverter", "energy_total_wh").counter
-    assert find("pv_read", "state_code").kind is int
-    assert find("pv_read", "ok").kind is bool
-    assert find("pv_event", "seq").kind is int
+    assert known("pv_inverter", "status_code").kind is int
+    assert known("pv_inverter", "ac_power_w").kind is float
+    assert known("pv_inverter", "energy_total_wh").counter
+    assert known("pv_read", "state_code").kind is int
+    assert known("pv_read", "ok").kind is bool
+    assert known("pv_event", "seq").kind is int
 
 
 def test_every_quantity_has_a_sentence_and_a_unit_in_its_name():

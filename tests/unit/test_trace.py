@@ -1,13 +1,14 @@
 """A recorded run replays to the same outcomes; a fixture in the same shape holds frames of the sheet."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
 from pv_exec.box.errors import PvError
 from pv_exec.drivers.kaco import driver
-from pv_exec.model import Bus, Inverter
+from pv_exec.model import Bus
 from pv_exec.run.pump import Terms, pump
 from pv_exec.sim import faults, plant
 from pv_exec.sim.rehearsal import Rehearsal, bus_plan
@@ -28,7 +29,8 @@ def recorded(path, spoilt=None, runs=1):
 
 
 def replayed(run, plan, budget=None):
-    link, reports = Replay(run.passed), []
+    link = Replay(run.passed)
+    reports: list[Any] = []
     bus = Bus(
         "roof",
         plan.inverters,
@@ -123,11 +125,12 @@ class Mute:
 
 def test_what_is_written_down(tmp_path):
     clock = iter([100.0, 100.25, 100.5000004])
-    link = Recorder(Mute(), str(tmp_path / "t"), lambda: next(clock), bus="röof", wall=5)
+    mute = Mute()
+    link = Recorder(mute, str(tmp_path / "t"), lambda: next(clock), bus="röof", wall=5)
     link.write(b"#010\r")
     assert link.read(1.0) == b"\xff\x00"
     link.close()
-    assert link.link.closed
+    assert mute.closed
     entries = [json.loads(text) for text in (tmp_path / "t").read_text().splitlines()]
     assert entries == [
         {"trace": 1, "bus": "röof", "wall": 5},

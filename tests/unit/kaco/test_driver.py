@@ -1,5 +1,7 @@
 """The Kaco driver: the protocol's words in the vocabulary's, whose turn it is, and a day of it in virtual time."""
 
+from typing import Any
+
 import pytest
 
 from pv_exec.box import sun
@@ -16,6 +18,11 @@ NOON = 1782036000.0
 """2026-06-21 10:00 UTC"""
 
 
+def stations_of(line):
+    """The simulator's own stations, by address."""
+    return line.stations.stations
+
+
 def line_of(*said):
     """A line on which each question has its answer, a quarter of a second after it: (question, answer)…"""
     passed = []
@@ -26,7 +33,7 @@ def line_of(*said):
 
 def read(link, inverters, **keys):
     plan = bus_plan("kaco", inverters, **{"totals": "never", **keys})
-    outcomes = []
+    outcomes: list[Any] = []
     bus = Bus("roof", plan.inverters, plan.options, boottime=10.0, budget=30.0, boot_id="b1")
     pump(driver.read(bus), link, Terms(link.now, 30.0, 1.0, 0.02), outcomes.append, lambda _: None)
     return outcomes
@@ -202,7 +209,7 @@ def test_a_second_unit_on_an_address_is_found_though_its_answer_comes_after_the_
         bus_plan("kaco", [1, 2], totals=totals),
         plant.build("kaco", "1:6400xi,2:8000xi", at=NOON, spoilt={"twin": "1"}),
     )
-    first, second = rehearsal.line.stations.stations[1]
+    first, second = stations_of(rehearsal.line)[1]
     first.kind = first.kind._replace(delay=0.05)
     second.kind = second.kind._replace(delay=0.05 + 0.14 + later - 0.05)
     run = rehearsal.run()
@@ -278,7 +285,7 @@ def day(start=-9, hours=24, reboot=None, spec=SPEC):
         wall=NOON + start * 3600,
         elevation=lambda t: sun.elevation(t, plant.LATITUDE, plant.LONGITUDE),
     )
-    stations = {str(address): one[0] for address, one in line.stations.stations.items()}
+    stations = {str(address): one[0] for address, one in stations_of(line).items()}
 
     def totals():
         t = rehearsal.wall + rehearsal.link.now()
@@ -336,7 +343,7 @@ def test_over_a_day_everybody_is_ok_by_day_and_silent_by_night_and_no_event_is_m
 
 def test_at_dawn_all_are_back_in_the_run_after_they_woke(whole_day):
     """They wake at -3° of the sun; at night each is probed every five minutes at least."""
-    first = {}
+    first: dict[str, float] = {}
     for run, _, _ in whole_day:
         for name, outcome in run.outcomes.items():
             if outcome.state == "ok":

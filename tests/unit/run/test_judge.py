@@ -95,9 +95,7 @@ def test_a_jump_up_is_left_out_and_the_old_base_goes_on():
 def test_an_exchanged_inverter_is_left_out_for_an_hour_and_then_taken_with_an_event():
     total = Watched()
     total.says(93_321_000.0, 0.0)
-    base, published = 120_000.0, []
-    for minute in range(1, 65):
-        published.append(total.says(base + 50 * minute, minute * 60.0))
+    published = [total.says(120_000.0 + 50 * minute, minute * 60.0) for minute in range(1, 65)]
     taken = [value is not None for value in published]
     assert taken == [False] * 60 + [True] * 4
     assert len(total.events) == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from pv_exec.box.errors import PortMissing
-from pv_exec.conversation import Keep, Listen, OutOfTime, Report, Send
+from pv_exec.conversation import Heard, Keep, Listen, OutOfTime, Report, Send
 from pv_exec.model import Outcome
 from pv_exec.run.pump import PATIENCE, Terms, pump
 
@@ -51,7 +51,11 @@ class Endless(Clocked):
 
 def perform(steps, link, budget=100.0, gap=1.0, quiet=0.02, last=None):
     """Run a conversation of these steps; what it was resumed with, and what it told."""
-    heard, told, kept, noted, late = [], [], [], [], []
+    heard: list[Heard] = []
+    told: list[object] = []
+    kept: list[Keep] = []
+    noted: list[float] = []
+    late: list[object] = []
 
     def talk():
         for step in steps:
@@ -178,7 +182,7 @@ def test_a_link_that_fails_ends_the_conversation_with_its_own_error():
 
 
 def test_a_question_is_noted_before_it_is_sent():
-    noted = []
+    noted: list[float] = []
 
     class Dead(Clocked):
         def write(self, data):
