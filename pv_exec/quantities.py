@@ -40,6 +40,9 @@ MEASURED: dict[str, Quantity] = {
     "dc#_voltage_v": _measured("voltage of a direct-current input", 0, 1500),
     "dc#_current_a": _measured("current of a direct-current input", -100, 3000),
     "dc#_power_w": _measured("power of a direct-current input", -1e3, 1e6),
+    "dc_link_voltage_v": _measured("voltage of the inverter's own DC link", 0, 1500),
+    "residual_current_a": _measured("residual current against earth", 0, 10),
+    "grid_impedance_ohm": _measured("impedance of the grid as the inverter measures it", 0, 1000),
     "energy_today_wh": _measured("energy fed in since the inverter's own morning", 0, 20e6),
     "energy_total_wh": Quantity(
         float, "energy fed in since the counter was last cleared", 0, 1e12, counter=True
@@ -48,8 +51,11 @@ MEASURED: dict[str, Quantity] = {
     "feed_in_time_h": Quantity(float, "hours the inverter fed in", 0, 1e6, counter=True),
     "temperature_c": _measured("temperature inside the inverter", -60, 150),
     "insulation_resistance_ohm": _measured("insulation of the generator against earth", 0, 1e9),
+    "grid_connections": Quantity(int, "how often the inverter has connected to the grid", 0, 0xFFFFFFFF),
     "status_code": Quantity(int, "the inverter's own state as a number", 0, 0xFFFFFFFF),
     "status": Quantity(str, "the inverter's own state in words"),
+    "fault_code": Quantity(int, "the fault the inverter reports as a number, 0: none", 0, 0xFFFFFFFF),
+    "fault": Quantity(str, "the fault the inverter reports in words; none: no field"),
     "model": Quantity(str, "type as the inverter names itself"),
     "serial_number": Quantity(str, "serial number as the inverter names it"),
     "firmware": Quantity(str, "version of the inverter's program"),

@@ -19,7 +19,7 @@ class Recorder:
     """A link that writes down what passes through it. One write() a line, appended, so that buses can share a file."""
 
     def __init__(self, link: Link, path: str, now: Callable[[], float], **about: str | float) -> None:
-        """Raises PvError when the file cannot be opened; a full disk later costs the trace, never the reading."""
+        """Raises PvError when the file cannot be opened; a full disk later costs the trace alone."""
         self.link = link
         self.now = now
         self.start = now()

@@ -25,7 +25,7 @@ class Usage(PvError):
 
 
 class ConfigUnreadable(PvError):
-    """The configuration file is missing, denied, or no TOML."""
+    """The configuration file is missing or may not be read."""
 
     exit_status = DENIED
 

@@ -40,6 +40,9 @@ def main() -> None:
     except PvError as error:
         _complain("E!", str(error))
         status = error.exit_status
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it ends as DESIGN 5.2 says and in one line
+        _complain("E!", f"a bug of pv-read: {type(error).__name__}: {error}")
+        status = BUG
     os._exit(status)  # nothing is left to flush, and a closed stdout must not end in a traceback
 
 
@@ -183,6 +186,8 @@ def _duration(text: str) -> float:
 def _arguments(argv: list[str]) -> argparse.Namespace:
     parser = _Parser(
         prog="pv-read",
+        # A width of its own: to ask for the terminal's, argparse loads shutil with bz2 and lzma at every start.
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),
         description="Read every configured inverter once and print its values.",
         epilog="Exit status: 0 when a line was printed, 64 usage, 69 with --strict when an inverter that should answer did not, "
         "77 the configuration cannot be read, 78 no bus in it can.",

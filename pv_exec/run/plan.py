@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from pv_exec import drivers
 from pv_exec.box import toml
-from pv_exec.box.errors import ConfigFaults
+from pv_exec.box.errors import Usage
 from pv_exec.box.settings import Fault, Path, take
 from pv_exec.config import LISTS, BusKeys, BusTable, Config
 from pv_exec.conversation import Driver
@@ -84,19 +84,17 @@ def make(config: Config) -> tuple[Plan, tuple[Fault, ...]]:
 
 
 def select(plan: Plan, buses: Iterable[str], inverters: Iterable[str]) -> Plan:
-    """The plan for some buses and inverters only (all where none is named). Raises ConfigFaults for a name that is none."""
+    """The plan for some buses and inverters only (all where none is named). Raises Usage for a name that is none."""
     buses, inverters = tuple(buses), tuple(inverters)
     known = [bus.name for bus in plan.buses]
     for name in buses:
         if name not in known:
-            raise ConfigFaults(
-                f'no bus is called "{name}"', f"the configuration has: {', '.join(known) or 'none'}"
-            )
+            raise Usage(f'no bus is called "{name}"', f"the configuration has: {', '.join(known) or 'none'}")
     kept = [bus for bus in plan.buses if not buses or bus.name in buses]
     names = [inverter.name for bus in kept for inverter in bus.inverters]
     for name in inverters:
         if name not in names:
-            raise ConfigFaults(
+            raise Usage(
                 f'no inverter is called "{name}"', f"the configuration has: {', '.join(names) or 'none'}"
             )
     if inverters:

@@ -82,9 +82,11 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
             _send_outcome(out, Outcome(inverter.name, "silent", at=now))
     link = open_link(place, driver.WIRE)
     if plan.trace:
-        link = Recorder(
-            link, plan.trace, clock.boottime, bus=bus.name, driver=bus.driver, port=place, wall=int(wall)
-        )
+        about = {"bus": bus.name, "driver": bus.driver, "port": place, "wall": int(wall)}
+        try:
+            link = Recorder(link, plan.trace, clock.boottime, **about)
+        except PvError as error:
+            pipes.send(out, "remark", str(error))  # a trace that cannot be written costs no reading
     now = clock.boottime()
     seen = Bus(
         bus.name,

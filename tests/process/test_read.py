@@ -87,7 +87,7 @@ def test_only_some_buses_and_inverters(plant):
     assert plant.read("--only", "2").states == {"2": "ok"}
     assert list(plant.read("--bus", "roof").states) == ["1", "2", "3"]
     done = plant.read("--only", "9")
-    assert (done.status, done.out) == (78, "")
+    assert (done.status, done.out) == (64, "")
     assert 'no inverter is called "9"; the configuration has: 1, 2, 3' in done.err
 
 
@@ -307,3 +307,22 @@ def test_usage_errors(plant):
     done = plant.read("--deadline", "4")
     assert done.status == 64
     assert "is no duration such as" in done.err
+
+
+def test_a_trace_file_that_cannot_be_opened_costs_no_reading(plant):
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]")
+    done = plant.read("--trace", str(plant.directory))
+    assert done.states == {"1": "ok"}
+    assert "W! roof: the trace file" in done.err
+    assert "cannot be written: Is a directory" in done.err
+
+
+def test_a_bug_of_ours_ends_with_70_and_one_line(plant):
+    """tomllib gives up on a file that no person writes; whatever the cause, no traceback and the status for a bug."""
+    with open(plant.config, "w") as file:
+        file.write("a = " + "[" * 3000)
+    done = plant.read()
+    assert (done.status, done.out) == (70, "")
+    assert done.err.startswith("E! a bug of pv-read: RecursionError")
+    assert done.err.count("\n") == 1

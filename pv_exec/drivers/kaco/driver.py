@@ -74,7 +74,7 @@ class Unit(NamedTuple):
         Total,
         Text(
             "What one count of its total is; nothing on the wire tells. auto: Wh for the generic protocol, kWh where command 3 "
-            "answers without a header, else learned over some days from today's energy."
+            "answers without a header, else learned over some sunny hours from today's energy."
         ),
     ] = "auto"
     rated_power_w: Annotated[
