@@ -276,12 +276,12 @@ def _totals(
 ) -> Conversation[tuple[dict[str, Value], str]]:
     """Ask for the totals of an inverter that has just answered; what goes wrong here costs the totals alone."""
     unit: Unit = inverter.unit
-    left = (yield Listen(0)).left
-    if left < gap(bus) * (rest + 1) + ANSWER_TAKES:
-        return {}, "no time left in this run"
     # Two questions may pass until the answer is there; a 200kTL makes 200 Wh meanwhile.
     slack = max(SLACK, round(rated * 2 * (gap(bus) + _within(bus)) / 3600))
     try:
+        left = (yield Listen(0)).left
+        if left < gap(bus) * (rest + 1) + ANSWER_TAKES:
+            return {}, "no time left in this run"
         question = codec.TotalsOf(unit.address, live.energy_today, slack=slack)
         reply = yield from ask(question, within=_within(bus), idle=_idle(bus))
     except AnswerError as error:
