@@ -24,7 +24,7 @@ def boottime() -> float:
 def boot_id() -> str:
     """The kernel's name of this boot; "" without /proc, where one boot cannot be told from another."""
     try:
-        with open(BOOT_ID, encoding="ascii") as file:
+        with open(BOOT_ID, encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""
@@ -70,7 +70,7 @@ def _rtc_agrees() -> bool:
 
 def _number(path: str) -> int | None:
     try:
-        with open(path, encoding="ascii") as file:
+        with open(path, encoding="utf-8") as file:
             return int(file.read())
     except (OSError, ValueError):
         return None

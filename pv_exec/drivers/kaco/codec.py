@@ -251,8 +251,8 @@ def _begun(heard: bytes, address: int, commands: str) -> bool:
     Noise does not hold ten printable characters in a row, an echo only four. Whole answers of others do not count:
     the right one may still come.
     """
-    start = re.search(rb"\n\*%02d[%s]" % (address, commands.encode()), heard)
-    return start is not None or _TEXT.search(_before_first_start(heard)) is not None
+    started = any(b"\n*%02d%c" % (address, command) in heard for command in commands.encode())
+    return started or _TEXT.search(_before_first_start(heard)) is not None
 
 
 def _before_first_start(heard: bytes) -> bytes:
