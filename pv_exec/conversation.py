@@ -7,7 +7,7 @@ performs it on a simulator in virtual time, or on a recorded trace.
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from pv_exec.box.errors import AddressConflict, AnswerError, Corrupt, Refused, Silent
+from pv_exec.box.errors import AnswerError, Corrupt, Silent
 from pv_exec.model import Bus, Found, Inverter, Outcome, Progress
 
 T = TypeVar("T")
@@ -139,10 +139,6 @@ def _once(query: Query[T], attempt: int, within: float, idle: float, reserve: fl
             raise Silent(f"no answer within {within:g} s{noise}")
 
 
-STATE_OF = {Silent: "silent", Corrupt: "corrupt", Refused: "refused", AddressConflict: "address_conflict"}
-"""The state word of each way in which an inverter fails to answer."""
-
-
 def turn(inverter: Inverter, measure: Conversation[Outcome]) -> Conversation[Outcome]:
     """One inverter's part of a read: perform `measure`, and make an outcome of whatever it ends with.
 
@@ -173,7 +169,7 @@ def turn(inverter: Inverter, measure: Conversation[Outcome]) -> Conversation[Out
     except StopIteration as end:
         return told(end.value)
     except AnswerError as error:
-        return told(Outcome(inverter.name, STATE_OF[type(error)], error=error.what))
+        return told(Outcome(inverter.name, error.state, error=error.what))
     except OutOfTime:
         return told(Outcome(inverter.name, "timeout", error="the time for this bus was used up"))
 
@@ -192,19 +188,28 @@ class Link(Protocol):
 
 
 class Wire(NamedTuple):
-    """How a family's line is set up."""
+    """How a bus's line is set up, and what a read of it takes; from the configuration alone. Times in seconds."""
 
     baudrate: int
-    schemes: tuple[str, ...]
-    """Kinds of port that can carry it: `serial`, `tcp`, `rfcomm`."""
+    gap: float = 0.0
+    """From the start of one question to the start of the next, at the least."""
     quiet: float = 0.02
-    """Seconds without a byte before a question is sent."""
+    """Without a byte before a question is sent."""
+    takes: float = 0.0
+    """A whole read of healthy inverters."""
+    healing: float = 0.0
+    """What a run may need more to put something right by itself."""
 
 
 class Driver(Protocol):
-    """A family of inverters: a module of this shape, and one line in the registry."""
+    """A family of inverters: a module of this shape, and one line in the registry.
 
-    WIRE: Wire
+    A family that has to get to know its inverters has `learn(bus)` besides, a conversation that reports Progress and
+    Found, and keeps what `read` needs.
+    """
+
+    SCHEMES: tuple[str, ...]
+    """Kinds of port that can carry it: `serial`, `tcp`, `rfcomm`."""
     SHORT: str
     """The key of Unit that a plain number in `inverters = [1, 2]` stands for; it is unique on a bus."""
 
@@ -216,11 +221,8 @@ class Driver(Protocol):
     def Unit(self) -> Callable[..., Any]:  # noqa: N802 -- as Options
         """The keys of `[[bus.inverter]]` besides `name`."""
 
+    def wire(self, bus: Bus, /) -> Wire:
+        """The line of this bus."""
+
     def read(self, bus: Bus, /) -> Conversation[None]:
         """Ask every inverter of the bus; Report(Outcome) for each."""
-
-    def gap(self, bus: Bus, /) -> float:
-        """Seconds from the start of one question to the start of the next on this bus, at the least."""
-
-    def takes(self, bus: Bus, /) -> float:
-        """Seconds a whole read of this bus needs on its wire, from the configuration alone."""

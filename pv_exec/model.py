@@ -50,6 +50,8 @@ class Bus(NamedTuple):
     boot_id: str = ""
     budget: float = 0.0
     """Seconds from `boottime` on in which the conversation must be over: `boottime + budget - left` is the time."""
+    expect: int = 0
+    """How many inverters a learning conversation should find; 0: as many as are listed, or whoever answers."""
     trusted: bool = False
     """Whether `wall` is to be believed."""
     elevation: float | None = None

@@ -67,24 +67,36 @@ class Unreachable(LinkError):
 
 
 class AnswerError(PvError):
-    """A question got no answer that may be used."""
+    """A question got no answer that may be used; `state` is the word its inverter gets (model.STATES)."""
+
+    state = "error"
 
 
 class Silent(AnswerError):
     """Nothing came that could be an answer."""
 
+    state = "silent"
+
 
 class Corrupt(AnswerError):
     """Something came and fails a check; the only answer worth a second question."""
+
+    state = "corrupt"
 
 
 class Refused(AnswerError):
     """The device understood and said no."""
 
+    state = "refused"
+
 
 class AddressConflict(AnswerError):
     """More than one device answered a question to one address."""
 
+    state = "address_conflict"
+
 
 class StaleList(AnswerError):
     """A sound answer does not fit the list that says how to read it: no value of it may be used."""
+
+    state = "stale_list"

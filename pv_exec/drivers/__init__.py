@@ -12,8 +12,10 @@ DRIVERS = {
 
 if TYPE_CHECKING:  # a typed line for each holds it to the Protocol
     from pv_exec.drivers.kaco import driver as kaco
+    from pv_exec.drivers.sma_rs485 import driver as sma_rs485
 
     _kaco: Driver = kaco
+    _sma_rs485: Driver = sma_rs485
 
 
 def load(name: str) -> Driver:

@@ -18,7 +18,7 @@ LEAST_DEADLINE = 4.0
 
 ROOM = 1.5
 SPARE = 2.0
-"""`deadline = "auto"` is ROOM × what a healthy read takes on the wire + SPARE: a repeated question for every other
+"""`deadline = "auto"` is ROOM × what a healthy read takes on the wire + what healing takes + SPARE: a repeated question for every other
 inverter, the start of the process on a slow board, and the reserve for commit and print."""
 
 
@@ -146,10 +146,12 @@ def _bus(config: Config, table: BusTable, ports: list[str]) -> tuple[BusPlan, li
         LEAST_DEADLINE,
     )
     if driver and not fault:
-        needs = driver.takes(Bus(table.name, inverters, options))
+        wire = driver.wire(Bus(table.name, inverters, options))
         asked = (keys and keys.deadline) or config.read.deadline
-        deadline = max(LEAST_DEADLINE, ROOM * needs + SPARE) if isinstance(asked, str) else asked
-        plan = plan._replace(takes=needs, deadline=deadline)
+        deadline = (
+            max(LEAST_DEADLINE, ROOM * wire.takes + wire.healing + SPARE) if isinstance(asked, str) else asked
+        )
+        plan = plan._replace(takes=wire.takes, deadline=deadline)
     return plan._replace(fault=fault), faults
 
 
@@ -226,7 +228,7 @@ def _port(port: str, driver: Driver, ports: list[str], where: Path) -> list[Faul
     if not port.isprintable():  # no device is called so, and NUL cannot be passed to the kernel at all
         return [Fault(where, toml.written(port), "a name without control characters")]
     kind = scheme(port)
-    able = [name for name in LINKS if name in driver.WIRE.schemes]
+    able = [name for name in LINKS if name in driver.SCHEMES]
     if kind not in able:
         shapes = {"serial": "a device such as /dev/ttyUSB0", "tcp": "tcp://host:port"}
         return [Fault(where, toml.written(port), " or ".join(shapes[name] for name in able))]

@@ -80,9 +80,15 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
     for inverter in bus.inverters:
         if inverter not in inverters and inverter._replace(expected=False) not in inverters:
             _send_outcome(out, Outcome(inverter.name, "silent", at=now))
-    link = open_link(place, driver.WIRE)
+    wire = driver.wire(Bus(bus.name, bus.inverters, bus.options))
+    link = open_link(place, wire)
     if plan.trace:
-        about = {"bus": bus.name, "driver": bus.driver, "port": place, "wall": int(wall)}
+        about: dict[str, str | float] = {
+            "bus": bus.name,
+            "driver": bus.driver,
+            "port": place,
+            "wall": int(wall),
+        }
         try:
             link = Recorder(link, plan.trace, clock.boottime, **about)
         except PvError as error:
@@ -104,7 +110,7 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
     report = _Reporter(out, kept, place if place != bus.port else "")
     # Without a lock file nobody knows when the bus was last asked, so the gap is kept as if it were just now.
     last_request = held.last_request if held.held else now
-    terms = Terms(clock.boottime, ends, driver.gap(seen), driver.WIRE.quiet, last_request, held.note_request)
+    terms = Terms(clock.boottime, ends, wire.gap, wire.quiet, last_request, held.note_request)
     try:
         pump(driver.read(seen), link, terms, report, report.keep)
     finally:

@@ -176,8 +176,8 @@ class Rehearsal:
             terms = Terms(
                 self.boottime,
                 began + budget,
-                self.driver.gap(bus),
-                self.driver.WIRE.quiet,
+                self.driver.wire(bus).gap,
+                self.driver.wire(bus).quiet,
                 self.last_request,
                 self._note_request,
             )

@@ -55,7 +55,7 @@ def test_a_fault_has_the_outcome_of_the_sheet(case):
         check(run, rehearsal, truth, rehearsal.plan.deadline, facts, facts.SPEC)
         for name, state in run.states().items():
             assert state in expected.get(name, {"ok"}), run.outcomes[name]
-    check_gaps(done, rehearsal.driver.gap(rehearsal.plan))
+    check_gaps(done, rehearsal.driver.wire(rehearsal.plan).gap)
     assert rehearsal.line.stations.notes == []
 
 
@@ -70,7 +70,7 @@ def test_a_fault_on_every_plant_and_seed(case):
             done = runs(rehearsal, RUNS)
             for run in done:
                 check(run, rehearsal, truth, rehearsal.plan.deadline, facts, spec)
-            check_gaps(done, rehearsal.driver.gap(rehearsal.plan))
+            check_gaps(done, rehearsal.driver.wire(rehearsal.plan).gap)
             assert rehearsal.line.stations.notes == [], name
 
 

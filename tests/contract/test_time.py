@@ -126,7 +126,7 @@ def _thrown_at(rehearsal: Rehearsal, number: int) -> list[object] | None:
 
 def test_the_gap_holds_from_run_to_run(family):
     rehearsal = family.rehearsal()
-    gap = rehearsal.driver.gap(rehearsal.plan)
+    gap = rehearsal.driver.wire(rehearsal.plan).gap
     done = runs(rehearsal, 5, every=0.0)
     times = [at for run in done for at, _ in run.sent]
     gaps = [later - sooner for sooner, later in pairwise(times)]

@@ -39,7 +39,7 @@ def replayed(run, plan, budget=None):
         boot_id="boot-1",
         budget=budget or plan.deadline,
     )
-    terms = Terms(link.now, budget or plan.deadline, driver.gap(bus), driver.WIRE.quiet)
+    terms = Terms(link.now, budget or plan.deadline, driver.wire(bus).gap, driver.wire(bus).quiet)
     pump(driver.read(bus), link, terms, reports.append, lambda keep: None)
     return reports, link
 

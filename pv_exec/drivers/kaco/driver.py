@@ -13,9 +13,7 @@ from pv_exec.drivers.kaco.types import rated_power
 from pv_exec.model import Bus, Inverter, Outcome
 from pv_exec.quantities import Value
 
-WIRE = Wire(baudrate=9600, schemes=("serial", "tcp"))
-"""9600 8N1, no flow control. Sources: AN, K485, KSER, ETH, WIO, HAN."""
-
+SCHEMES: tuple[str, ...] = ("serial", "tcp")
 SHORT = "address"
 
 ANSWER_TAKES = 0.43 + 0.16
@@ -84,21 +82,16 @@ class Unit(NamedTuple):
     ] = None
 
 
-def gap(bus: Bus) -> float:
-    """Seconds from the start of one question to the start of the next. Source: AN."""
-    options: Options = bus.options
-    return options.gap
-
-
-def takes(bus: Bus) -> float:
-    """Seconds a read of healthy inverters needs: a gap between two questions, and the last answer.
+def wire(bus: Bus) -> Wire:
+    """9600 8N1, no flow control; a read takes a gap between two questions, and the last answer.
 
     A 000xi answers for three sub-inverters and takes four questions, which its address alone does not tell.
+    Sources: AN, K485, KSER, ETH, WIO, HAN.
     """
-    asked = len(bus.inverters)
     options: Options = bus.options
+    asked = len(bus.inverters)
     asked += {"in turn": 1, "always": asked, "never": 0}[options.totals]
-    return (asked - 1) * gap(bus) + ANSWER_TAKES
+    return Wire(9600, gap=options.gap, takes=(asked - 1) * options.gap + ANSWER_TAKES)
 
 
 def read(bus: Bus) -> Conversation[None]:
@@ -277,10 +270,10 @@ def _totals(
     """Ask for the totals of an inverter that has just answered; what goes wrong here costs the totals alone."""
     unit: Unit = inverter.unit
     # Two questions may pass until the answer is there; a 200kTL makes 200 Wh meanwhile.
-    slack = max(SLACK, round(rated * 2 * (gap(bus) + _within(bus)) / 3600))
+    slack = max(SLACK, round(rated * 2 * (wire(bus).gap + _within(bus)) / 3600))
     try:
         left = (yield Listen(0)).left
-        if left < gap(bus) * (rest + 1) + ANSWER_TAKES:
+        if left < wire(bus).gap * (rest + 1) + ANSWER_TAKES:
             return {}, "no time left in this run"
         question = codec.TotalsOf(unit.address, live.energy_today, slack=slack)
         reply = yield from ask(question, within=_within(bus), idle=_idle(bus))

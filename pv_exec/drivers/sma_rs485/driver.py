@@ -8,7 +8,7 @@ it was is looked for by its serial number, and two on one address are set apart.
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple
 
-from pv_exec.box.errors import AddressConflict, AnswerError, StaleList
+from pv_exec.box.errors import AddressConflict, AnswerError, Corrupt, StaleList
 from pv_exec.box.settings import Duration, Range, Text
 from pv_exec.conversation import Conversation, Listen, OutOfTime, Query, Report, Send, Wire, ask, turn
 from pv_exec.drivers.sma_rs485 import channels, codec, frames
@@ -21,7 +21,7 @@ from pv_exec.model import Bus, Inverter, Outcome
 
 __all__ = ["SCHEMES", "SHORT", "Options", "Unit", "learn", "read", "wire"]
 
-SCHEMES = ("serial", "tcp")
+SCHEMES: tuple[str, ...] = ("serial", "tcp")
 SHORT = "serial"
 
 USUAL_ANSWER = 92
@@ -249,13 +249,17 @@ def _heal(
 def _measure_found(
     bus: Bus, inverter: Inverter, memory: Memory, frozen: Frozen, address: int
 ) -> Conversation[Outcome]:
-    """Read an inverter where the search found it; where another one is at home there, give it a free address first."""
+    """Read an inverter where the search found it. Where two are at one address, give it a free one first."""
     serial = _serial(inverter)
-    known = memory.units[serial]
     others = {other.address for number, other in memory.units.items() if number != serial}
-    if address in others or (address == known.address and frozen.time):
-        address = yield from _set_apart(bus, serial, known, address, others)
-    memory.units[serial] = known._replace(address=address)
+    if address not in others:
+        memory.units[serial] = memory.units[serial]._replace(address=address)
+        try:
+            return (yield from _measure(bus, inverter, memory, frozen))
+        except (Corrupt, AddressConflict):
+            pass  # somebody whom nobody configured answers there as well
+    free = yield from _set_apart(bus, serial, memory.units[serial], address, others)
+    memory.units[serial] = memory.units[serial]._replace(address=free)
     return (yield from _measure(bus, inverter, memory, frozen))
 
 

@@ -32,7 +32,7 @@ SOUP = 20
 def learn(bus: Bus) -> Conversation[None]:
     """Find the inverters, settle their addresses, download the lists that are missing; reports Found for each.
 
-    `bus.inverters`: those wanted (none: whoever answers); `bus.count`: how many are there, 0 if nobody knows.
+    `bus.inverters`: those wanted (none: whoever answers); `bus.expect`: how many are there, 0 if nobody knows.
     `bus.options.framing` is one framing here: who learns tries one after the other.
     """
     framing: Framing = bus.options.framing if bus.options.framing != "auto" else "smanet"
@@ -48,7 +48,11 @@ def learn(bus: Bus) -> Conversation[None]:
         )
         memory.units[device.serial] = known
         yield from memory.keeps()
-        name = yield from _list_for(bus, device, known, memory)
+        try:
+            name = yield from _list_for(bus, device, known, memory)
+        except AnswerError as error:
+            yield Report(Progress(0, 0, f"{device.serial} at address {device.address}: {error}"))
+            continue
         memory.units[device.serial] = known._replace(list=name)
         yield from memory.keeps()
         yield Report(Found({"serial": device.serial}, f"{device.type} at address {device.address}"))
@@ -59,7 +63,7 @@ def learn(bus: Bus) -> Conversation[None]:
 
 def _find(bus: Bus, framing: Framing) -> Conversation[list[Device]]:
     """Rounds of GET_NET until as many answer as are there; where nobody knows, until a round brings nobody new."""
-    wanted = bus.count or len(bus.inverters)
+    wanted = bus.expect or len(bus.inverters)
     found: dict[int, Device] = {}
     for number in range(ROUNDS):
         heard = yield from _round(bus, framing, start=number == 0)
