@@ -369,8 +369,6 @@ class DataOf(NamedTuple):
         whole = self.so_far + packet.data
         if whole[:3] != struct.pack("<HB", self.mask, self.channel):
             return None  # a late answer to another question
-        if packet.counter:
-            return Part(packet.counter, packet.data)
         if self.time is not None and self.mask & STAMPED and len(whole) >= 9:
             (time,) = struct.unpack_from("<I", whole, 5)
             if time != self.time:
@@ -378,9 +376,12 @@ class DataOf(NamedTuple):
                     f"values of Unix time {time}, not of the moment asked for ({self.time})",
                     "look for a second master on this bus",
                 )
-        if self.length is not None and len(whole) != self.length:
+        if packet.counter and (self.length is None or len(whole) < self.length):
+            return Part(packet.counter, packet.data)
+        if packet.counter or (self.length is not None and len(whole) != self.length):
+            more = "more than " if packet.counter else ""
             raise StaleList(
-                f"{len(whole)} bytes of values where the channel list has {self.length}",
+                f"{more}{len(whole)} bytes of values where the channel list has {self.length}",
                 "learn this bus anew: pv-setup learn",
             )
         return parse_data(whole)
@@ -411,7 +412,8 @@ _LONGEST_HEARD = 4096
 
 
 def _is_answer(packet: Packet, master: int) -> bool:
-    return bool(packet.ctrl & ANSWER) and not packet.ctrl & GROUP and packet.destination == master
+    """Bits 10 and 20 are a gateway's (LUA, SDIR); the rest but the answer's own is 0 in every answer seen."""
+    return packet.ctrl & ~0x30 == ANSWER and packet.destination == master
 
 
 def _ours(line: _Line, packet: Packet) -> bool:
