@@ -169,7 +169,7 @@ def turn(inverter: Inverter, measure: Conversation[Outcome]) -> Conversation[Out
     except StopIteration as end:
         return told(end.value)
     except AnswerError as error:
-        return told(Outcome(inverter.name, error.state, error=error.what))
+        return told(Outcome(inverter.name, error.state, error=str(error)))
     except OutOfTime:
         return told(Outcome(inverter.name, "timeout", error="the time for this bus was used up"))
 

@@ -113,7 +113,7 @@ def _elevation(site: plans.Site, wall: float, trusted: bool) -> float | None:
 
 def _print(text: str) -> None:
     """One block to stdout. A reader that went away is its own affair: what was read is not lost by it."""
-    data = text.encode()
+    data = text.encode(errors="replace")
     try:
         while data:
             data = data[os.write(1, data) :]
@@ -157,7 +157,7 @@ def _complain(level: str, text: str) -> None:
     if sys.stderr is None:
         return
     try:
-        os.write(2, f"{level} {text}\n".encode())
+        os.write(2, f"{level} {text}\n".encode(errors="replace"))
     except OSError:
         pass
 

@@ -7,7 +7,7 @@ from pv_exec.box.settings import Duration, Range, Text
 from pv_exec.conversation import Conversation, Listen, OutOfTime, Query, Report, Wire, ask, turn
 from pv_exec.drivers.kaco import codec, totals
 from pv_exec.drivers.kaco.memory import Memory
-from pv_exec.drivers.kaco.messages import Generic, Measured, Trio
+from pv_exec.drivers.kaco.messages import Generic, Measured, Totals, Trio
 from pv_exec.drivers.kaco.status import status_text
 from pv_exec.drivers.kaco.types import rated_power
 from pv_exec.model import Bus, Inverter, Outcome
@@ -75,6 +75,12 @@ class Unit(NamedTuple):
             "answers without a header, else learned over some sunny hours from today's energy."
         ),
     ] = "auto"
+    sub_inverters: Annotated[
+        Literal[1, 3],
+        Text(
+            "3 for a 25000xi to 33000xi, which takes four questions: only for reckoning how long a read takes."
+        ),
+    ] = 1
     rated_power_w: Annotated[
         float | None,
         Text("The most it can feed; without it the type tells. Bounds what is believed.", 8000.0),
@@ -85,12 +91,13 @@ class Unit(NamedTuple):
 def wire(bus: Bus) -> Wire:
     """9600 8N1, no flow control; a read takes a gap between two questions, and the last answer.
 
-    A 000xi answers for three sub-inverters and takes four questions, which its address alone does not tell.
+    A 000xi answers for three sub-inverters and takes four questions; `sub_inverters` tells, as its address does not.
     Sources: AN, K485, KSER, ETH, WIO, HAN.
     """
     options: Options = bus.options
-    asked = len(bus.inverters)
-    asked += {"in turn": 1, "always": asked, "never": 0}[options.totals]
+    plain = sum(inverter.unit.sub_inverters == 1 for inverter in bus.inverters)
+    asked = plain + 4 * (len(bus.inverters) - plain)
+    asked += {"in turn": min(plain, 1), "always": plain, "never": 0}[options.totals]
     return Wire(9600, gap=options.gap, takes=(asked - 1) * options.gap + ANSWER_TAKES)
 
 
@@ -174,7 +181,11 @@ def _measure(
         values["model"] = live.type
     rated = unit.rated_power_w or rated_power(live.type or "") or UNRATED
     dropped: tuple[str, ...] = ()
-    if totals_too and live.energy_today is not None:
+    if isinstance(live, Measured) and live.family == "xp":
+        more, why = _weighed(bus, inverter, live, _behind_the_sum(live), memory, rated, bus.boottime)
+        values |= more
+        dropped = (f"energy_total_wh: {why}",) if why else ()
+    elif totals_too and live.energy_today is not None:
         if (yield from _another_answers(inverter)):
             raise AddressConflict(_clash(inverter))
         more, why = yield from _totals(bus, inverter, live, memory, rated, rest)
@@ -186,9 +197,17 @@ def _measure(
 def _trio(bus: Bus, unit: Unit) -> Conversation[tuple[dict[str, Value], float]]:
     """A 000xi: three inverters behind one address, each on a phase of its own; the whole is their sum. Sources: AN, WIO."""
     subs: list[Measured] = []
-    for n in (1, 2, 3):
-        sub: Measured = yield from ask(codec.Sub(unit.address, n), within=_within(bus), idle=_idle(bus))
-        subs.append(sub)
+    try:
+        for n in (1, 2, 3):
+            sub: Measured = yield from ask(codec.Sub(unit.address, n), within=_within(bus), idle=_idle(bus))
+            subs.append(sub)
+    except OutOfTime:
+        if unit.sub_inverters == 3:
+            raise
+        raise ShortOfTime(
+            "it is a 000xi, which takes four questions, and the time for this bus was used up",
+            'set sub_inverters = 3 for it, so that deadline = "auto" has room for them',
+        ) from None
     values: dict[str, Value] = {}
     for n, sub in enumerate(subs, 1):
         values |= {
@@ -212,6 +231,12 @@ def _trio(bus: Bus, unit: Unit) -> Conversation[tuple[dict[str, Value], float]]:
     if len(kinds) == 1:
         values["model"] = f"3x{kinds.pop()}"
     return values, unit.rated_power_w or rated
+
+
+class ShortOfTime(AnswerError):
+    """The time of the bus is too short for what was found on it."""
+
+    state = "timeout"
 
 
 FEEDING = (4, 5)
@@ -278,16 +303,34 @@ def _totals(
         question = codec.TotalsOf(unit.address, live.energy_today, slack=slack)
         reply = yield from ask(question, within=_within(bus), idle=_idle(bus))
     except AnswerError as error:
-        return {}, error.what
+        return {}, str(error)
     except OutOfTime:
         return {}, "no time left in this run"
-    default: totals.Unit | None = (
-        "Wh" if isinstance(live, Generic) else "kWh" if reply.address is None else None
-    )
+    return _weighed(bus, inverter, live, reply, memory, rated, bus.boottime + bus.budget - left)
+
+
+def _behind_the_sum(live: Measured) -> Totals:
+    """The total that an XP with old software sends behind each reading, in kWh; its sum does not cover it. Source: AN."""
+    return Totals(None, 0, live.energy_today, 0, live.energy_total or 0, 0.0, 0.0, totals.UNTOLD)
+
+
+def _weighed(
+    bus: Bus,
+    inverter: Inverter,
+    live: Measured | Generic,
+    reply: Totals,
+    memory: Memory,
+    rated: float,
+    at: float,
+) -> tuple[dict[str, Value], str]:
+    """The values that may be believed of a reply no checksum covers, and why the total is not among them."""
+    unit: Unit = inverter.unit
+    bare = reply.address is None
+    default: totals.Unit | None = "Wh" if isinstance(live, Generic) else "kWh" if bare else None
     verdict = totals.weigh(
         memory.totals.get(inverter.name, totals.Memory()),
         reply,
-        bus.boottime + bus.budget - left,
+        at,
         bus.boot_id,
         rated=rated,
         default=default,

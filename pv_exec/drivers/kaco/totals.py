@@ -17,6 +17,9 @@ LEARN_FROM = 2000
 """Wh of today's energy over which the growth of the total is weighed: kWh then shows 1 to 3 counts, 0.1 kWh 19 to 21,
 Wh about 2000, so that no two units can be confused."""
 
+UNTOLD = float("inf")
+"""Operating hours of a reply that has none: an XP with old software tells its total alone, behind every reading."""
+
 FINDINGS = 2
 """How often the same unit must be found before it is kept; command 3 has no checksum, one garbled reply could mislead."""
 
@@ -74,6 +77,7 @@ def weigh(
     if memory.unit and model:
         memory = memory._replace(model=model) if memory.model in ("", model) else Memory()
     now = Reply(reply.total, reply.hours_total, at, boot)
+    hours = None if now.hours == UNTOLD else now.hours
     unit = setting or memory.unit or (default if default and _credible(reply, default, rated) else None)
     believed = any(
         old is not None and old.boot == boot and _agrees(old, now, rated, UNITS[unit or "Wh"])
@@ -87,18 +91,19 @@ def weigh(
         memory = _learn(memory, reply, boot, model)
         unit = memory.unit
     if unit is None:
-        return Verdict(None, now.hours, "its unit is not known yet (set total_unit to end the wait)", memory)
+        return Verdict(None, hours, "its unit is not known yet (set total_unit to end the wait)", memory)
     if not _credible(reply, unit, rated):
         why = f"{reply.total} {unit} in {reply.hours_total:g} h is more than the inverter can feed"
-        return Verdict(None, now.hours, why, memory)
-    return Verdict(reply.total * UNITS[unit], now.hours, "", memory)
+        return Verdict(None, hours, why, memory)
+    return Verdict(reply.total * UNITS[unit], hours, "", memory)
 
 
 def _agrees(old: Reply, new: Reply, rated: float, wh: float) -> bool:
     """Whether `new` can follow `old`: at peak power, at most, and with a count and a minute of rounding."""
     hours = (new.at - old.at) / 3600
     fed = new.total - old.total
-    return 0 <= fed <= rated * hours / wh + 1 and 0 <= round(new.hours - old.hours, 6) <= hours + 1 / 60
+    on = 0.0 if new.hours == old.hours else round(new.hours - old.hours, 6)
+    return 0 <= fed <= rated * hours / wh + 1 and 0 <= on <= hours + 1 / 60
 
 
 def _credible(reply: Totals, unit: Unit, rated: float) -> bool:

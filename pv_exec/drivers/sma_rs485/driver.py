@@ -203,7 +203,7 @@ def _from_stray(bus: Bus, inverter: Inverter, memory: Memory, frozen: Frozen) ->
     try:
         said = _understood(bus, memory, known.list, data)
     except StaleList as error:
-        return Outcome(inverter.name, error.state, error=error.what)
+        return Outcome(inverter.name, error.state, error=str(error))
     if said.serial != serial:
         return Outcome(
             inverter.name, StaleList.state, error=f"its list does not fit what address {place.address} says"

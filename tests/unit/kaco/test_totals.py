@@ -5,7 +5,7 @@ import random
 import pytest
 
 from pv_exec.drivers.kaco.messages import Totals
-from pv_exec.drivers.kaco.totals import FINDINGS, UNITS, Memory, weigh
+from pv_exec.drivers.kaco.totals import FINDINGS, UNITS, UNTOLD, Memory, weigh
 
 HOUR = 3600.0
 
@@ -267,3 +267,13 @@ def test_a_unit_learned_before_the_type_was_sure_gets_it_later():
     one.hears(said(3848, 186.8667), 0.0)
     assert one.hears(said(3848, 186.8667), 180.0) == 384_800.0
     assert one.memory.model == "9600I"
+
+
+def test_the_total_of_an_xp_comes_without_hours_and_is_weighed_all_the_same():
+    """AN, KRTU: G behind the sum, in kWh; nothing protects it."""
+    one = Weighed(rated=200_000.0, model="200kTL")
+    assert one.hears(said(353575, hours=UNTOLD), 0.0) is None
+    assert one.hears(said(353576, hours=UNTOLD), 60.0) == 353_576_000.0
+    assert one.hours is None
+    assert one.hears(said(953576, hours=UNTOLD), 120.0) is None
+    assert one.hears(said(353580, hours=UNTOLD), 180.0) == 353_580_000.0

@@ -72,14 +72,17 @@ gap = "1s"                    # default
 name = "1"                    # default: its address
 address = 1
 total_unit = "auto"           # default
+sub_inverters = 1             # default
 [[bus.inverter]]
 name = "2"                    # default: its address
 address = 2
 total_unit = "auto"           # default
+sub_inverters = 1             # default
 [[bus.inverter]]
 name = "3"                    # default: its address
 address = 3
 total_unit = "auto"           # default
+sub_inverters = 1             # default
 
 # Bus barn süd: 1 inverter takes 1.6s on the wire, at the least; a run has 11.6s for it
 # (its deadline of 12s less 0.4s to commit and print), every 5m.
@@ -95,6 +98,7 @@ gap = "1s"                    # default
 name = "east"
 address = 7
 total_unit = "auto"           # default
+sub_inverters = 1             # default
 
 # Checked, not used yet:
 [spool]
