@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+from pv_exec.box.daylight import Daylight, SoFar
 from pv_exec.drivers.kaco import codec
 from pv_exec.drivers.kaco.codec import (
     Answer,
@@ -22,7 +23,6 @@ from pv_exec.drivers.kaco.codec import (
     Trio,
     TypeName,
 )
-from pv_exec.drivers.kaco.daylight import Daylight, SoFar
 from pv_exec.drivers.kaco.types import rated_power
 
 BAUD = 9600

@@ -1,6 +1,7 @@
-"""What the sun makes of a generator over the days, for the simulator: how much of its power now, how much energy since morning.
+"""What the sun makes of a generator over the days, for simulators: how much of its power now, how much energy since morning.
 
-Smooth, seeded, and consistent: the energy is the integral of the power. Knows no protocol.
+Smooth, seeded, and consistent: the energy is the integral of the power. Knows no protocol. Stands beside the sun because
+every family's simulator needs it, and families share nothing else; no run imports it.
 """
 
 import math
