@@ -1,5 +1,9 @@
 """pv-read: read every configured inverter once, print, exit."""
 
+import gc
+
+gc.disable()  # before the other imports, which would set it off: none of a run's processes lives long enough to need it
+
 import argparse
 import os
 import signal
