@@ -81,6 +81,8 @@ def wire(bus: Bus) -> Wire:
     baud = options.baudrate
     sync = frames.wire_length(4, "smanet")
     reading = on_wire(frames.wire_length(3, "smanet") + USUAL_ANSWER, baud) + 2 * TURNAROUND
+    if options.framing == "sunnynet":
+        reading *= 2
     return Wire(
         baud,
         quiet=TURNAROUND,
@@ -155,7 +157,15 @@ def _freeze(bus: Bus, frozen: Frozen, framings: set[Framing]) -> Conversation[No
 def _measure(bus: Bus, inverter: Inverter, memory: Memory, frozen: Frozen) -> Conversation[Outcome]:
     serial = _serial(inverter)
     known = memory.units[serial]
-    data = yield from _values_at(bus, known, memory, frozen, expected=inverter.expected)
+    try:
+        data = yield from _values_at(bus, known, memory, frozen, expected=inverter.expected)
+    except (
+        StaleList
+    ):  # damage can make a sound answer of another length (counted in the tests): a second opinion
+        data = yield from _values_at(bus, known, memory, frozen)
+    if known.framing == "sunnynet" and (yield from _values_at(bus, known, memory, frozen)) != data:
+        # Its sum misses 3 % of two flipped bits; the values are frozen, so two answers must be the same.
+        raise Corrupt("two answers of one frozen moment differ")
     said = _understood(bus, memory, known.list, data)
     if said.serial not in {None, serial}:
         assert said.serial is not None
