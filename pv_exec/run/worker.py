@@ -57,7 +57,7 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
     runtime, state = paths.runtime_directory(plan.runtime), paths.state_directory(plan.state)
     fault: LinkError | None = None
     place = bus.port
-    with _as_owner_of(runtime):
+    with as_owner_of(runtime):
         paths.ensure(runtime)  # what is wrong with it, the lock says
         # Before the lock: who hangs on the disk must not keep the bus from the next run.
         kept = memory.load(runtime, state, bus.name)
@@ -119,7 +119,7 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
 
 
 @contextmanager
-def _as_owner_of(directory: str) -> Iterator[None]:
+def as_owner_of(directory: str) -> Iterator[None]:
     """Write files as the directory's owner, so that a `sudo pv-read` leaves none that Telegraf cannot write.
 
     Only for the while: the port may be open to root alone.
