@@ -80,15 +80,23 @@ def wire(bus: Bus) -> Wire:
     options: Options = bus.options
     baud = options.baudrate
     sync = frames.wire_length(4, "smanet")
-    reading = on_wire(frames.wire_length(3, "smanet") + USUAL_ANSWER, baud) + 2 * TURNAROUND
+    question = frames.wire_length(3, "smanet")
+    reading = on_wire(question + USUAL_ANSWER, baud) + 2 * TURNAROUND
     if options.framing == "sunnynet":
         reading *= 2
     return Wire(
         baud,
         quiet=TURNAROUND,
         takes=on_wire(sync, baud) + options.sync_wait + len(bus.inverters) * reading,
-        healing=SEARCH_WITHIN + on_wire(sync + USUAL_ANSWER, baud) + reading,
+        healing=2 * 2 * within(question, baud)
+        + _search_takes(baud)
+        + reading,  # two lost ones, each asked twice
     )
+
+
+def _search_takes(baudrate: int) -> float:
+    """Seconds a SEARCH_DEV (or CFG_NETADR) may take until its answer is here."""
+    return SEARCH_WITHIN + within(frames.wire_length(6, "smanet"), baudrate)
 
 
 class Misplaced(StaleList):
@@ -239,7 +247,7 @@ def _heal(
         if (
             not lost
             or not alive
-            or left < wire(bus).healing
+            or left < _search_takes(options.baudrate)
             or (last is not None and now - last < SEARCH_EVERY)
         ):
             return
@@ -248,8 +256,7 @@ def _heal(
         inverter = next(one for one in lost if _serial(one) == serial)
         known = memory.units[serial]
         query = codec.DeviceOf(serial, framing=known.framing)
-        pause = SEARCH_WITHIN + within(len(query.request), options.baudrate)
-        device = yield from ask(query, within=pause, idle=idle(options.baudrate))
+        device = yield from ask(query, within=_search_takes(options.baudrate), idle=idle(options.baudrate))
         outcome = yield from turn(inverter, _measure_found(bus, inverter, memory, frozen, device.address))
         yield Report(outcome)
     except (AnswerError, OutOfTime):
@@ -283,8 +290,7 @@ def _set_apart(bus: Bus, serial: int, known: Known, address: int, others: set[in
         )
     free = next(_free(others | {address}))
     query = codec.ConfiguredOf(serial, free, framing=known.framing)
-    pause = SEARCH_WITHIN + within(len(query.request), options.baudrate)
-    yield from ask(query, within=pause, idle=idle(options.baudrate))
+    yield from ask(query, within=_search_takes(options.baudrate), idle=idle(options.baudrate))
     return free
 
 
