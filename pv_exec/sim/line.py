@@ -3,6 +3,7 @@
 Pure: nobody sleeps here. `sim/virtual.py` moves a clock of its own to the next byte, `sim/serve.py` waits for it.
 """
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -29,7 +30,11 @@ class Stations(Protocol):
     def hear(self, data: bytes, now: float) -> Sequence[tuple[float, bytes, int]]:
         """Take what the master sends from `now` (s) on.
 
-        Returns what the stations answer: seconds from the end of the request, the bytes, the station's address.
+        Returns what the stations answer: seconds from the end of the request, the bytes, and by what `only` names the
+        station (its address or serial number).
+
+        Where somebody speaks without being asked, such as a second master, there is a method `unasked` besides: it takes
+        a moment of the line's clock, and returns what is said next after it, as begin, bytes, speaker.
         """
 
 
@@ -74,6 +79,8 @@ class Line:
         self._due: float | None = None
         self._answers: dict[int, int] = {}
         self._babble: float | None = None
+        self._drawn_to = -math.inf
+        """Until when it is known what is said without being asked."""
 
     @property
     def notes(self) -> list[str]:
@@ -102,6 +109,7 @@ class Line:
                 self._add(_Burst(start, answer, driven=True))
             else:
                 self._spoil(answer, start)
+        self._draw(now)
         self._plan()
 
     def next_at(self) -> float | None:
@@ -127,9 +135,22 @@ class Line:
             if self._at >= len(data):
                 del self._bursts[0]
                 self._at = 0
+            self._draw(now)
             self._plan()
             due = self._due
         return b"".join(out) if len(out) > 1 else out[0]
+
+    def _draw(self, now: float) -> None:
+        """Put on the line what is said next without being asked, once the last of it has begun.
+
+        So it begins with our first request: before it nobody tells the time. What nobody waited for is not said later.
+        """
+        if self._drawn_to > now or not hasattr(self.stations, "unasked"):
+            return
+        said = self.stations.unasked(now)
+        for start, data, _ in said:
+            self._add(_Burst(start, data, driven=True))
+        self._drawn_to = max((start for start, _, _ in said), default=math.inf)
 
     def _plan(self) -> None:
         """Settle when the next piece is handed over: when its last byte is through."""

@@ -1,12 +1,15 @@
 """Puts a family's stations on a line: which simulator, which faults belong to whom, which sun."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
 
+from pv_exec import drivers
 from pv_exec.box import sun
 from pv_exec.box.errors import Usage
-from pv_exec.drivers import DRIVERS
 from pv_exec.sim import faults as of_line
 from pv_exec.sim.line import Line
 
@@ -14,13 +17,23 @@ LATITUDE, LONGITUDE = 47.27, 11.39
 """Where the simulated roof stands, in degrees."""
 
 
+@cache
+def families() -> tuple[str, ...]:
+    """Every family that has a simulator, by its driver's name: it need not be in the registry of drivers yet."""
+    folders = [found.name for found in iter_modules(drivers.__path__) if found.ispkg]
+    return tuple(name for name in folders if find_spec(_module(name)))
+
+
+def _module(driver: str) -> str:
+    return f"{drivers.__name__}.{driver}.simulator"
+
+
 def simulator(driver: str) -> Any:
-    """The simulator module of a family: Simulator, FAULTS, BAUD, INVERTERS. Raises Usage for a family without one."""
-    try:
-        return import_module(f"{DRIVERS[driver].rpartition('.')[0]}.simulator")
-    except (KeyError, ModuleNotFoundError):
-        known = ", ".join(DRIVERS)
-        raise Usage(f"there is no simulator for the driver {driver!r}", f"choose one of: {known}") from None
+    """The simulator module of a family: Simulator, FAULTS, BAUD, GAP, INVERTERS. Raises Usage for a family without one."""
+    if driver not in families():
+        known = ", ".join(families())
+        raise Usage(f"there is no simulator for the driver {driver!r}", f"choose one of: {known}")
+    return import_module(_module(driver))
 
 
 def faults(driver: str) -> dict[str, str]:
@@ -38,12 +51,14 @@ def build(
     epoch: float = 0.0,
     fast: bool = False,
     jitter: float = 0.0,
+    baudrate: int | None = None,
 ) -> Line:
     """A line with its stations.
 
     `inverters`: as the family writes its list, empty: its own choice. `spoilt`: fault or modifier → value, empty:
     the default. `at`: unix time at which the sun stands still; without it, it is `epoch` plus the line's clock.
-    `jitter`: seconds by which a real clock may mistake the gap between two requests. Raises Usage.
+    `jitter`: seconds by which a real clock may mistake the gap between two requests. `baudrate`: of the line, without
+    it the one that the family comes with. Raises Usage.
     """
     module = simulator(driver)
     given = dict(spoilt or {})
@@ -62,6 +77,7 @@ def build(
             gap=0.0 if fast else module.GAP,
             jitter=jitter,
         )
+        stations.BAUD = baudrate or module.BAUD
         wire = {name: value for name, value in given.items() if name not in module.FAULTS}
         return Line(stations, seed=seed, faults=wire, fast=fast)
     except ValueError as error:
