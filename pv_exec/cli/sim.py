@@ -8,9 +8,7 @@ from datetime import UTC, datetime
 
 from pv_exec.box.errors import PvError, Usage
 from pv_exec.cli import leave_the_unit_alone
-from pv_exec.drivers import DRIVERS
-from pv_exec.sim import demo, plant
-from pv_exec.sim.faults import MODIFIERS
+from pv_exec.sim import demo, faults as of_line, plant
 from pv_exec.sim.serve import JITTER, Pty, Tcp, serve, signals, tell_notes
 
 
@@ -52,6 +50,7 @@ def _serve(options: argparse.Namespace) -> int:
         epoch=time.time() - time.monotonic(),
         fast=options.speed == "fast",
         jitter=JITTER,
+        baudrate=options.baudrate,
     )
     end = Pty(options.pty) if options.pty else Tcp(options.tcp)
     with signals() as stop:
@@ -78,6 +77,12 @@ def _moment(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def _speed(text: str) -> int:
+    if not text.isdecimal() or not 50 <= int(text) <= 4_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed such as 1200")
+    return int(text)
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse, with the exit status that all our commands have for a wrong command line."""
 
@@ -102,9 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Serve one line until SIGTERM or Ctrl-C. stdout says the address as soon as it can be opened;\n"
         "stderr says in the end which requests came too early or may not be sent.",
-        epilog=_faults(),
+        epilog=_families(),
     )
-    one.add_argument("driver", choices=list(DRIVERS), help="which family of inverters")
+    one.add_argument("driver", choices=plant.families(), help="which family of inverters")
     end = one.add_mutually_exclusive_group(required=True)
     end.add_argument("--pty", metavar="PATH", help="a serial port: PATH becomes a symlink to it")
     end.add_argument(
@@ -114,7 +119,10 @@ def _parser() -> argparse.ArgumentParser:
         "--rfcomm", nargs="?", const="", metavar="ADAPTER", help="Bluetooth, for families that speak it"
     )
     one.add_argument(
-        "--inverters", default="", metavar="SPEC", help="ADDRESS:TYPE[:OPTION=VALUE]… with commas between"
+        "--inverters", default="", metavar="SPEC", help="which ones, with commas between them; see below"
+    )
+    one.add_argument(
+        "--baudrate", type=_speed, metavar="N", help="speed of the line (default: the family's, see below)"
     )
     one.add_argument(
         "--fault", action="append", default=[], metavar="NAME[=VALUE]", help="see below; may be repeated"
@@ -131,11 +139,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _faults() -> str:
+def _families() -> str:
     lines = []
-    for driver in DRIVERS:
-        lines += [f"faults of {driver}:", *_table(plant.faults(driver))]
-    lines += ["which answers they spoil:", *_table(MODIFIERS)]
+    for driver in plant.families():
+        module = plant.simulator(driver)
+        lines += [
+            f"inverters of {driver}, {module.BAUD} baud:",
+            f"  {module.SPEC}",
+            f"  default: {module.INVERTERS}",
+        ]
+        lines += _table(module.OPTIONS)
+        lines += [f"faults of {driver}:", *_table(module.FAULTS)]
+    lines += ["faults of every line:", *_table(of_line.FAULTS)]
+    lines += ["which answers they spoil:", *_table(of_line.MODIFIERS)]
     return "\n".join(lines)
 
 

@@ -87,11 +87,12 @@ class Line:
         """What the master did wrong, a sentence each."""
         return [*self.stations.notes, *self.interrupted]
 
-    def send(self, data: bytes, now: float) -> None:
-        """Take bytes that the master begins to send now."""
+    def send(self, data: bytes, now: float, baudrate: int | None = None) -> None:
+        """Take bytes that the master begins to send now. `baudrate`: its speed where it is known; at another one nobody understands."""
         byte = self.byte
         end = now + len(data) * byte
-        answers = self.stations.hear(data, now)
+        understood = baudrate in {None, self.stations.BAUD}
+        answers = self.stations.hear(data, now) if understood else ()
         broken = bool(self._bursts) and self._talk_over(now, end)
         faults = self.faults
         if faults.echo:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from pv_exec import config, drivers
 from pv_exec.box.errors import LinkError
-from pv_exec.conversation import Driver, Keep, Link
+from pv_exec.conversation import Conversation, Driver, Keep, Link
 from pv_exec.links import scheme
-from pv_exec.model import Bus, Event, Found, Outcome, Progress
+from pv_exec.model import Bus, Event, Found, Inverter, Outcome, Progress
 from pv_exec.run import dusk, memory
 from pv_exec.run.judge import judge
 from pv_exec.run.plan import BusPlan, make
@@ -56,6 +56,22 @@ class Run(NamedTuple):
     def states(self) -> dict[str, str]:
         """Inverter → state word."""
         return {name: outcome.state for name, outcome in self.outcomes.items()}
+
+
+class Learned(NamedTuple):
+    """What came of learning. Times are boottimes, s."""
+
+    reports: tuple[Outcome | Found | Progress, ...]
+    keeps: tuple[Keep, ...]
+    sent: tuple[tuple[float, bytes], ...]
+    used: float
+    """Seconds."""
+    fault: LinkError | None
+
+    @property
+    def found(self) -> tuple[Found, ...]:
+        """Who was found."""
+        return tuple(one for one in self.reports if isinstance(one, Found))
 
 
 class _Noted:
@@ -139,19 +155,7 @@ class Rehearsal:
             for one in self.plan.inverters
             if one.name not in names
         }
-        bus = Bus(
-            self.plan.name,
-            inverters,
-            self.plan.options,
-            bridged=scheme(self.plan.port) == "tcp",
-            wall=wall,
-            boottime=began,
-            boot_id=self.boot_id,
-            budget=budget,
-            trusted=True,
-            elevation=height,
-            kept=dict(self.kept),
-        )
+        bus = self._bus(inverters, budget, height)
         tracks, saved = memory.tracks(self.kept)
         reports: list[Outcome] = []
         events: list[Event] = []
@@ -172,24 +176,12 @@ class Rehearsal:
         fault: LinkError | None = None
         link = _Noted(self.link, self.boottime)
         try:
-            self.link.reopen()
-            terms = Terms(
-                self.boottime,
-                began + budget,
-                self.driver.wire(bus).gap,
-                self.driver.wire(bus).quiet,
-                self.last_request,
-                self._note_request,
-            )
-            pump(self.driver.read(bus), self.wrap(link, self.boottime), terms, report, keeps.append)
+            self._perform(self.driver.read(bus), bus, link, report, keeps.append)
         except LinkError as error:
             fault = error
             for inverter in self.plan.inverters:
                 outcomes.setdefault(inverter.name, Outcome(inverter.name, error.state, error=str(error)))
-        for step in keeps:
-            self.kept[step.name] = step.data
-            if step.durable:
-                self.durable |= {step.name}
+        self._take(keeps)
         if reports:
             self.kept["tracks"] = memory.dump_tracks(tracks, saved)
         self.kept["times"] = memory.dump_times(self.kept, self.boot_id, outcomes)
@@ -203,6 +195,63 @@ class Rehearsal:
             self.boottime(),
             fault,
         )
+
+    def learn(self, budget: float = 900.0, expect: int = 0) -> Learned:
+        """Perform the driver's `learn`, within so many seconds; what it keeps is there in the next run.
+
+        `expect`: how many inverters there are, 0: as many as are listed. Raises AttributeError for a family without one.
+        """
+        began = self.boottime()
+        reports: list[Outcome | Found | Progress] = []
+        keeps: list[Keep] = []
+        bus = self._bus(self.plan.inverters, budget, None)._replace(expect=expect)
+        link = _Noted(self.link, self.boottime)
+        fault: LinkError | None = None
+        learn: Callable[[Bus], Conversation[None]] = getattr(self.driver, "learn")  # noqa: B009 -- not every family's
+        try:
+            self._perform(learn(bus), bus, link, reports.append, keeps.append)
+        except LinkError as error:
+            fault = error
+        self._take(keeps)
+        return Learned(tuple(reports), tuple(keeps), tuple(link.sent), self.boottime() - began, fault)
+
+    def _bus(self, inverters: tuple[Inverter, ...], budget: float, height: float | None) -> Bus:
+        return Bus(
+            self.plan.name,
+            inverters,
+            self.plan.options,
+            bridged=scheme(self.plan.port) == "tcp",
+            wall=self.wall + self.link.now(),
+            boottime=self.boottime(),
+            boot_id=self.boot_id,
+            budget=budget,
+            trusted=True,
+            elevation=height,
+            kept=dict(self.kept),
+        )
+
+    def _perform(
+        self,
+        talk: Conversation[None],
+        bus: Bus,
+        link: Link,
+        report: Callable[[Outcome | Found | Progress], None],
+        keep: Callable[[Keep], None],
+    ) -> None:
+        """Open the port with the bus's line settings, and pump."""
+        self.link.reopen()
+        wire = self.driver.wire(bus)
+        self.link.baudrate = wire.baudrate
+        ends = bus.boottime + bus.budget
+        terms = Terms(self.boottime, ends, wire.gap, wire.quiet, self.last_request, self._note_request)
+        pump(talk, self.wrap(link, self.boottime), terms, report, keep)
+
+    def _take(self, keeps: list[Keep]) -> None:
+        """What was kept is there from the next run on."""
+        for step in keeps:
+            self.kept[step.name] = step.data
+            if step.durable:
+                self.durable |= {step.name}
 
     def _note_request(self, at: float) -> None:
         self.last_request = at

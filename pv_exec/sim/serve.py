@@ -15,7 +15,7 @@ import sys
 import termios
 import time
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from pv_exec.box.errors import PortDenied, PortMissing, Usage
@@ -40,8 +40,27 @@ class End(Protocol):
     def say(self, data: bytes) -> None:
         """Hand bytes to the master if one listens."""
 
+    def baudrate(self) -> int | None:
+        """The speed that the master has set; None: nobody did, or there is none to be set."""
+
     def close(self) -> None:
         """Be gone; `open` brings it back."""
+
+
+UNTOUCHED = termios.B50
+"""Speed of a fresh pseudo terminal, which no inverter has: so it is seen whether a master has set one."""
+
+_SPEEDS = {
+    getattr(termios, name): int(name[1:])
+    for name in dir(termios)
+    if name[0] == "B" and name[1:].isdecimal() and getattr(termios, name) != UNTOUCHED
+}
+
+
+def _mark(slave: int) -> None:
+    modes = termios.tcgetattr(slave)
+    modes[4] = modes[5] = UNTOUCHED
+    termios.tcsetattr(slave, termios.TCSANOW, modes)
 
 
 class Pty:
@@ -61,6 +80,7 @@ class Pty:
         self.master, slave = pty.openpty()
         self.slave = os.ttyname(slave)
         tty.setraw(slave)
+        _mark(slave)
         # Ours is closed again: only so does the master see when the last reader leaves.
         os.close(slave)
         os.set_blocking(self.master, False)
@@ -110,6 +130,12 @@ class Pty:
         termios.tcflush(slave, termios.TCIFLUSH)
         self._cleaned = True
         os.close(slave)
+
+    def baudrate(self) -> int | None:
+        with contextlib.suppress(OSError, termios.error):
+            speed = termios.tcgetattr(self.master)[5]  # of the pair, which is what the slave's user has set
+            return _SPEEDS.get(speed)
+        return None
 
     def say(self, data: bytes) -> None:
         poll = select.poll()
@@ -195,6 +221,9 @@ class Tcp:
             self.client = None
         return data
 
+    def baudrate(self) -> int | None:
+        return None  # a bridge has its own
+
     def say(self, data: bytes) -> None:
         if self.client:
             with contextlib.suppress(OSError):
@@ -207,6 +236,35 @@ class Tcp:
         self.client = self.listener = None
 
 
+class _Port:
+    """A line at its end, which may be away for a while after a hang-up."""
+
+    def __init__(self, line: Line, end: End) -> None:
+        self.line = line
+        self.end = end
+        self.back: float | None = None
+
+    def due(self) -> float | None:
+        """When there is something to do."""
+        return self.line.next_at() if self.back is None else self.back
+
+    def hear(self, fd: int, now: Callable[[], float]) -> None:
+        if data := self.end.hear(fd):
+            self.line.send(data, now(), self.end.baudrate())
+
+    def go_on(self, epoll: select.epoll, now: Callable[[], float]) -> None:
+        """Do what is due."""
+        if self.back is not None and now() >= self.back:
+            self.back = None
+            self.end.open(epoll)
+        try:
+            if self.back is None and (said := self.line.take(now())):
+                self.end.say(said)
+        except HangUp:
+            self.end.close()
+            self.back = now() + AWAY
+
+
 def serve(
     line: Line,
     end: End,
@@ -214,39 +272,35 @@ def serve(
     ready: Callable[[str], int | None],
     stop: int,
     now: Callable[[], float] = time.monotonic,
+    beside: Sequence[tuple[Line, End]] = (),
 ) -> None:
     """Play the line at an end until `stop`, a file descriptor, is readable. Raises LinkError when the end cannot be made.
 
     `ready` is called with the address as soon as it can be opened; it may return another file descriptor, which
-    ends the play too, and is closed then.
+    ends the play too, and is closed then. `beside`: further lines, each at an end of its own.
     """
+    ports = [_Port(line, end), *(_Port(*pair) for pair in beside)]
     with select.epoll() as epoll:
         epoll.register(stop, select.EPOLLIN)
         until: int | None = None
-        back: float | None = None
         try:
-            end.open(epoll)
+            for port in ports:
+                port.end.open(epoll)
             until = ready(end.address)
             if until is not None:
                 epoll.register(until, select.EPOLLIN)
             while True:
-                due = line.next_at() if back is None else back
+                due = min((at for port in ports if (at := port.due()) is not None), default=None)
                 for fd, _ in epoll.poll(None if due is None else max(due - now(), 0.0)):
                     if fd in {stop, until}:
                         return
-                    if data := end.hear(fd):
-                        line.send(data, now())
-                if back is not None and now() >= back:
-                    back = None
-                    end.open(epoll)
-                try:
-                    if back is None and (said := line.take(now())):
-                        end.say(said)
-                except HangUp:
-                    end.close()
-                    back = now() + AWAY
+                    for port in ports:
+                        port.hear(fd, now)
+                for port in ports:
+                    port.go_on(epoll, now)
         finally:
-            end.close()
+            for port in ports:
+                port.end.close()
             if until is not None:
                 os.close(until)
 

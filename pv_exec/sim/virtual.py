@@ -5,10 +5,14 @@ from pv_exec.sim.line import AWAY, HangUp, Line
 
 
 class VirtualLink:
-    """The `Link` of a driver, wired to a Line. `now()` is its clock, in seconds; only `read` and `sleep` move it."""
+    """The `Link` of a driver, wired to a Line. `now()` is its clock, in seconds; only `read` and `sleep` move it.
 
-    def __init__(self, line: Line, *, start: float = 0.0) -> None:
+    `baudrate`: what the port is set to; None: to what the line has.
+    """
+
+    def __init__(self, line: Line, *, start: float = 0.0, baudrate: int | None = None) -> None:
         self.line = line
+        self.baudrate = baudrate
         self.clock = start
         self.away_until: float | None = None
 
@@ -23,7 +27,7 @@ class VirtualLink:
         """Begin to send now. The clock stays: a port takes bytes at once and sends them while the caller goes on."""
         if self.away_until is not None:
             raise PortMissing("the port went away")
-        self.line.send(data, self.clock)
+        self.line.send(data, self.clock, self.baudrate)
 
     def read(self, seconds: float) -> bytes:
         """Return what is there, at once or as soon as something comes; b"" after so many seconds."""

@@ -30,6 +30,19 @@ BAUD = 9600
 INVERTERS = "1:8000xi,2:3x10k,3:390TL"
 """Three families on one line, for who does not say what he wants."""
 
+SPEC = "ADDRESS:TYPE[:OPTION=VALUE]… with commas between"
+
+OPTIONS = {
+    "family": "00, 000xi, xp or generic (default: as the type has it)",
+    "noe": "generic: number of elements, 10 to 23",
+    "rated": "rated power in W",
+    "totals": "header, bare or none: how command 3 is answered",
+    "unit": "Wh, 0.1kWh or kWh: a step of its totals",
+    "pad": "XP: zeros or spaces",
+    "delay": "seconds to an answer (default: 0.04 to 0.43)",
+}
+"""What can be told of an inverter in the list."""
+
 GAP = 1.0
 """Seconds from one request to the next at the least (AN, HAN; shorter ones "silenced WR2 entirely", KSER)."""
 
@@ -380,11 +393,7 @@ class Simulator:
 
 
 def read_list(spec: str) -> list[Kind]:
-    """Read `1:8000xi,2:390TL:delay=0.4`. ValueError, with a sentence, for what cannot be understood.
-
-    Options: family (00, 000xi, xp, generic), noe, rated (W), totals (header, bare, none), unit (Wh, 0.1kWh, kWh),
-    pad (zeros, spaces; XP), delay (s).
-    """
+    """Read `1:8000xi,2:390TL:delay=0.4`. ValueError, with a sentence, for what cannot be understood."""
     kinds = [_read_one(item.strip()) for item in spec.split(",") if item.strip()]
     addresses = [kind.address for kind in kinds]
     if not kinds:
@@ -404,7 +413,7 @@ def _read_one(item: str) -> Kind:
     options = {}
     for option in rest[1:]:
         name, _, value = option.partition("=")
-        if name not in {"family", "noe", "rated", "totals", "unit", "pad", "delay"} or not value:
+        if name not in OPTIONS or not value:
             raise ValueError(f"{item!r}: there is no option {option!r}")
         options[name] = value
     kind = _by_type(int(address), code)

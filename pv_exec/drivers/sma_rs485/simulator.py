@@ -31,10 +31,10 @@ from pv_exec.drivers.sma_rs485.messages import (
 )
 from pv_exec.drivers.sma_rs485.simulated import faults as all_faults, lists
 from pv_exec.drivers.sma_rs485.simulated.faults import FAULTS
-from pv_exec.drivers.sma_rs485.simulated.plate import INVERTERS, Plate, read
+from pv_exec.drivers.sma_rs485.simulated.plate import INVERTERS, OPTIONS, SPEC, Plate, read
 from pv_exec.drivers.sma_rs485.simulated.station import Frozen, Spoilt, Station
 
-__all__ = ["BAUD", "FAULTS", "GAP", "INVERTERS", "Simulator", "Transmission"]
+__all__ = ["BAUD", "FAULTS", "GAP", "INVERTERS", "OPTIONS", "SPEC", "Simulator", "Transmission"]
 
 BAUD = 1200
 """The inverters' default; another speed is the line's choice."""

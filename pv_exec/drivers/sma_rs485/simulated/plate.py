@@ -9,6 +9,8 @@ from pv_exec.drivers.sma_rs485.simulated import lists
 INVERTERS = "2000123456:WR20-004,2000234567:WR20-004,2000345678:WR33-008"
 """Two of one type and one of another, for who does not say what he wants."""
 
+SPEC = "SERIAL:TYPE[:OPTION=VALUE]… with commas between"
+
 
 class Plate(NamedTuple):
     """One inverter of the list."""
@@ -33,7 +35,7 @@ class Plate(NamedTuple):
 
 OPTIONS = {
     "address": "network address (default: 1, 2, …)",
-    "list": f"channel list: {', '.join(lists.names())}, and with +longer or +reordered another one under the same type",
+    "list": f"{', '.join(lists.names())}; with +longer or +reordered behind it another one under the same type",
     "rated": "rated power in W",
     "delay": "seconds to an answer (default: 0.03 to 0.06)",
     "pause": "seconds to an answer to GET_NET (default: 0.07 to 4.86)",
