@@ -1,4 +1,4 @@
-"""pv-setup: check a configuration, print one to start from, and tell Telegraf about it."""
+"""pv-setup: check a configuration, print one to start from, get to know inverters, and tell Telegraf about it."""
 
 import argparse
 import os
@@ -81,6 +81,23 @@ def _telegraf(options: argparse.Namespace) -> int:
     return 0
 
 
+def _learn(options: argparse.Namespace) -> int:
+    """The tables to paste on stdout; imported here, as nothing else of pv-setup opens a port."""
+    if options.yasdi:
+        if options.imports or options.count:
+            raise Usage(
+                "--yasdi only prints a table and learns nothing", "run it without --count and --import"
+            )
+        from pv_exec.setup import yasdi
+
+        print(yasdi.tables(options.yasdi, options.bus), end="")
+        return 0
+    from pv_exec.setup import learn
+
+    settings = config.load(config.find(options.config))
+    return learn.main(settings, options.bus, count=options.count, imports=options.imports)
+
+
 def _pv_read() -> str:
     """The pv-read of this installation, by its full path: Telegraf's PATH is another."""
     for directory in (os.path.dirname(os.path.abspath(sys.argv[0])), os.path.dirname(sys.executable)):
@@ -107,6 +124,12 @@ def _version(text: str) -> telegraf.Version:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of inverters")
+    return int(text)
+
+
 def _program(text: str) -> str:
     if not os.path.isabs(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no full path, and Telegraf looks elsewhere than you")
@@ -117,12 +140,13 @@ def _parser() -> argparse.ArgumentParser:
     where = f"default: ${config.VARIABLE}, then {config.DEFAULT_PATH}"
     parser = _Parser(
         prog="pv-setup",
-        description="Check a configuration, print one to start from, and tell Telegraf about it.",
-        epilog="Exit status: 0, 64 usage, 77 a file cannot be read or written, 78 the configuration has faults.",
+        description="Check a configuration, print one to start from, get to know inverters, and tell Telegraf about it.",
+        epilog="Exit status: 0, 64 usage, 69 an inverter is not learned, 77 a file cannot be read or written, 78 the"
+        " configuration has faults.",
     )
     parser.add_argument("-c", "--config", metavar="FILE", help=where)
     parser.add_argument("--version", action="version", version=f"pv-exec {__version__}")
-    what = parser.add_subparsers(required=True, metavar="check|sample|telegraf")
+    what = parser.add_subparsers(required=True, metavar="check|sample|learn|telegraf")
 
     one = what.add_parser(
         "check",
@@ -140,6 +164,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.set_defaults(run=_sample)
     one.add_argument("-c", "--config", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+    one = what.add_parser(
+        "learn",
+        help="who is on a bus, and what a read has to know of them",
+        description="Find the inverters of a bus, settle their addresses, download what a read has to know of them (SMA on"
+        " RS485: the channel lists, a minute for each type), and print the [[bus.inverter]] tables to paste. The bus need"
+        " not list its inverters yet. What broke off goes on where it was.",
+        epilog="Exit status: 0 everything that was wanted is learned, 64 usage, 69 something is not, or the way to the"
+        " inverters is shut, 77 a file cannot be read or written, 78 the configuration of the bus has faults.",
+    )
+    one.set_defaults(run=_learn)
+    one.add_argument("bus", metavar="BUS", help="its name in the configuration")
+    one.add_argument("-c", "--config", default=argparse.SUPPRESS, metavar="FILE", help=where)
+    one.add_argument(
+        "--count",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="so many are there (default: as many as are listed)",
+    )
+    one.add_argument(
+        "--import",
+        dest="imports",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="take over channel lists of YASDI, its devices/<type>.bin",
+    )
+    one.add_argument(
+        "--yasdi",
+        metavar="FILE",
+        help="only print a [[bus]] table named BUS from this yasdi.ini; no configuration is needed",
+    )
 
     one = what.add_parser(
         "telegraf",
