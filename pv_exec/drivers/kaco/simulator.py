@@ -34,7 +34,7 @@ SPEC = "ADDRESS:TYPE[:OPTION=VALUE]… with commas between"
 
 OPTIONS = {
     "family": "00, 000xi, xp or generic (default: as the type has it)",
-    "noe": "generic: number of elements, 10 to 23",
+    "noe": "generic: number of elements (11, 16, 17, 20, 23)",
     "rated": "rated power in W",
     "totals": "header, bare or none: how command 3 is answered",
     "unit": "Wh, 0.1kWh or kWh: a step of its totals",

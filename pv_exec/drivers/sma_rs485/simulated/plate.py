@@ -35,11 +35,11 @@ class Plate(NamedTuple):
 
 OPTIONS = {
     "address": "network address (default: 1, 2, …)",
-    "list": f"{', '.join(lists.names())}; with +longer or +reordered behind it another one under the same type",
+    "list": f"channel list: {', '.join(lists.names())}; with +longer or +reordered behind it another one under the same type",
     "rated": "rated power in W",
     "delay": "seconds to an answer (default: 0.03 to 0.06)",
     "pause": "seconds to an answer to GET_NET (default: 0.07 to 4.86)",
-    "framing": "smanet or sunnynet: it understands only this one",
+    "framing": "understands this one alone: smanet or sunnynet (default: both)",
     "packet": "data bytes in one packet (default 255)",
 }
 
