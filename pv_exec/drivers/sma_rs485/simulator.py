@@ -108,8 +108,8 @@ class Simulator:
         self._dice = random.Random(seed)
         plates = [self._changed(plate, plates) for plate in plates]
         if twin := self._faults.get("twin"):
-            at = [str(plate.serial) for plate in read(spec)].index(twin)
-            plates.append(plates[at]._replace(serial=_stranger(plates[at].serial + 1)))
+            other = plates[[str(plate.serial) for plate in read(spec)].index(twin)]
+            plates.append(other._replace(serial=_stranger(other.serial + 1)))
         self.stations = [
             Station(plate, seed=seed * 1000 + place, elevation=elevation)
             for place, plate in enumerate(plates)
