@@ -251,10 +251,7 @@ def test_an_unset_address_is_told():
 def test_answers_of_a_round_can_collide_and_then_no_longer():
     link = bus(THREE, spoilt={"collision": ""})
     assert packets(ask(link, START, 6)) == []
-    for _ in range(4):
-        if len(heard := packets(ask(link, NET, 6))) == 3:
-            break
-    assert len(heard) == 3
+    assert 3 in [len(packets(ask(link, NET, 6))) for _ in range(4)]
 
 
 def test_seed_decides_who_collides():
@@ -298,11 +295,6 @@ def test_a_packet_can_be_asked_for_again_and_again():
 def test_packets_are_as_long_as_the_sender_likes():
     link = bus(f"{ONE}:packet=100")
     assert download(link) == (wr20_list(), 56)
-    ask(link, syn())
-    whole = b""
-    for request in (get_data(), *(smanet(1, 0, 0x0B, counter=c) for c in ())):
-        whole += answer(link, request)[5]
-    assert len(whole) == 73
 
 
 def test_values_come_in_several_packets_and_a_bare_follow_up_has_the_mask_asked_last():
