@@ -25,7 +25,7 @@ def bus_plan(driver: str, inverters: list[Any], **keys: Any) -> BusPlan:
     Raises ValueError with the faults of the configuration.
     """
     form = "inverter" if inverters and isinstance(inverters[0], Mapping) else "inverters"
-    table = {"name": "roof", "driver": driver, "port": "/dev/ttyUSB0", form: inverters, **keys}
+    table = {"name": "roof", "driver": driver, "port": "/dev/ttyUSB0", form: inverters} | keys
     plan, faults = make(config.parse({"bus": [table]}))
     if faults:
         raise ValueError("; ".join(map(str, faults)))

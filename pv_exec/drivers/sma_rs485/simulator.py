@@ -124,7 +124,7 @@ class Simulator:
         self.configured: list[tuple[int, int]] = []
         """Every CFG_NETADR heard, answered or not: serial number and address."""
         self._rest: dict[Framing, bytes] = dict.fromkeys(FRAMINGS, b"")
-        self._ended: float | None = None
+        self._ended = 0.0
         self._rounds = 0
         self._foreign: list[_Spoken] = []
 
@@ -138,9 +138,9 @@ class Simulator:
     def hear(self, data: bytes, now: float) -> list[Transmission]:
         """Take what the master sends from `now` (s) on, whole or in pieces, and return what the stations answer to it."""
         end = now + len(data) * BITS / self.BAUD
-        if self._ended is not None and now - self._ended > PAUSE:
+        if self._ended and now - self._ended > PAUSE:
             self._rest = dict.fromkeys(FRAMINGS, b"")
-        elif self._ended is not None and not any(self._rest.values()) and now - self._ended < self.gap:
+        elif self.gap and self._ended and not any(self._rest.values()) and now - self._ended < self.gap:
             early = (
                 f"at {now:.3f} s: a request came {now - self._ended:.3f} s after the end of the one before it"
             )
