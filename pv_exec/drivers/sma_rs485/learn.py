@@ -39,7 +39,10 @@ LIST_WITHIN = 3.5
 """Seconds from a question for a list until its answer begins: how long an inverter looks it up is not known (YASDI: 4 s)."""
 
 GOES = 3
-"""How often a packet of a list that comes damaged is asked for, each time twice."""
+"""How often something that comes damaged is asked for, each time twice."""
+
+OUT_OF_STEP = 1.7
+"""Seconds before the second try, twice as many before the third: whoever asks every few seconds must not stay in our way."""
 
 
 class Met(NamedTuple):
@@ -130,6 +133,7 @@ def _find(bus: Bus, memory: Memory) -> Conversation[list[Met]]:
     wanted = {one.unit.serial for one in bus.inverters}
     met: dict[int, Met] = {}
     quiet = 0
+    alive = False
     for number in range(ROUNDS):
         news = collided = False
         for framing in framings:
@@ -147,10 +151,11 @@ def _find(bus: Bus, memory: Memory) -> Conversation[list[Met]]:
             yield _remark(f"{question} in {framing}: {_count(len(met))} so far{soup}")
             if _complete(met, wanted, bus.expect):
                 return _sorted(met)
+        alive = alive or news or collided
         quiet = 0 if news or collided else quiet + 1
         if quiet >= (QUIET_ROUNDS if met and (wanted or bus.expect) else 1):
             break
-    for serial in sorted(wanted - set(met)) if met else ():
+    for serial in sorted(wanted - set(met)) if alive else ():
         yield from _search(bus, memory, met, serial, framings)
     return _sorted(met)
 
@@ -250,12 +255,29 @@ def _list_for(bus: Bus, one: Met, memory: Memory) -> Conversation[str]:
     """The name of the list that fits this device: one of those kept for its type, proven by an answer, else its own."""
     known = memory.units[one.device.serial]
     for name in dict.fromkeys((known.list, *memory.lists_of(one.device.type))):
-        if memory.channels(name) and (yield from _fits(bus, one, memory, name)):
+        if memory.channels(name) and (yield from _surely_fits(bus, one, memory, name)):
             yield Keep(name, memory.kept[name])  # also where only this boot knew it
             return name
     keep = memory.keep_list(one.device.type, (yield from _download(bus, one, memory)))
     yield keep
     return keep.name
+
+
+def _surely_fits(bus: Bus, one: Met, memory: Memory, name: str) -> Conversation[bool]:
+    """As `_fits`, a few times where it cannot be told: another master on the bus freezes values of its own moments."""
+    for go in range(1, GOES):
+        try:
+            return (yield from _fits(bus, one, memory, name))
+        except Corrupt:
+            yield from _wait(go * OUT_OF_STEP)
+    return (yield from _fits(bus, one, memory, name))
+
+
+def _wait(seconds: float) -> Conversation[None]:
+    left = (yield Listen(0)).left
+    ends = left - seconds
+    while left - ends > MOMENT:
+        left = (yield Listen(left - ends)).left
 
 
 def _fits(bus: Bus, one: Met, memory: Memory, name: str) -> Conversation[bool]:
@@ -276,10 +298,8 @@ def _freeze(bus: Bus, framing: Framing) -> Conversation[int]:
     left = (yield Listen(0)).left
     time = int(bus.wall + bus.budget - left) & 0xFFFFFFFF
     telegram = frames.encode(codec.request(SynOnline(time)), framing)
-    left = (yield Send(telegram)).left
-    ends = left - on_wire(len(telegram), bus.options.baudrate) - bus.options.sync_wait
-    while left - ends > MOMENT:
-        left = (yield Listen(left - ends)).left
+    yield Send(telegram)
+    yield from _wait(on_wire(len(telegram), bus.options.baudrate) + bus.options.sync_wait)
     return time
 
 
