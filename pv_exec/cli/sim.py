@@ -96,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_subparsers(dest="what", required=True, metavar="demo|serve")
     show = what.add_parser(
         "demo",
-        help="three inverters and a configuration, in a temporary directory",
-        description="Serve three Kaco inverters on a pty, with a configuration that reads them. With a COMMAND: run it"
+        help="inverters and a configuration that reads them, in a temporary directory",
+        description="Serve inverters of each family on a pty, with a configuration that reads them. With a COMMAND: run it"
         " with PV_EXEC_CONFIG set, stop when it ends, and exit with its status. Without one: serve until Ctrl-C.",
     )
     show.add_argument("command", nargs="*", metavar="COMMAND", help="after --, with its arguments")
