@@ -139,7 +139,8 @@ def _find(bus: Bus, memory: Memory) -> Conversation[list[Met]]:
         for framing in framings:
             # SMA-Net wins, as with YASDI: who answered in it already must not be woken again by a START in SunnyNet.
             start = number == 0 and not met
-            heard = yield from _round(bus, framing, start=start)
+            lacking = _Lacking(bus.expect, frozenset(wanted), frozenset(met))
+            heard = yield from _round(bus, framing, lacking, start=start)
             collided = collided or heard.lost > SOUP
             for device in heard.devices:
                 if device.serial not in met:
@@ -149,7 +150,7 @@ def _find(bus: Bus, memory: Memory) -> Conversation[list[Met]]:
             question = "GET_NET_START" if start else "GET_NET"
             soup = f", {heard.lost} bytes collided or damaged" if heard.lost > SOUP else ""
             yield _remark(f"{question} in {framing}: {_count(len(met))} so far{soup}")
-            if _complete(met, wanted, bus.expect):
+            if lacking.nobody(met):
                 return _sorted(met)
         alive = alive or news or collided
         quiet = 0 if news or collided else quiet + 1
@@ -184,15 +185,25 @@ def _sorted(met: dict[int, Met]) -> list[Met]:
     return [one for _, one in sorted(met.items()) if one.device.address]
 
 
-def _complete(met: dict[int, Met], wanted: set[int], expect: int) -> bool:
-    return len(met) >= expect if expect else bool(wanted) and wanted <= set(met)
+class _Lacking(NamedTuple):
+    """When everybody is there."""
+
+    expect: int
+    wanted: frozenset[int]
+    met: frozenset[int]
+
+    def nobody(self, more: Iterable[int]) -> bool:
+        """Whether all have been met with these serial numbers."""
+        there = self.met | set(more)
+        return len(there) >= self.expect if self.expect else bool(self.wanted) and self.wanted <= there
 
 
 def _count(number: int) -> str:
     return f"{number} inverter{'' if number == 1 else 's'}"
 
 
-def _round(bus: Bus, framing: Framing, *, start: bool) -> Conversation[codec.Round]:
+def _round(bus: Bus, framing: Framing, lacking: _Lacking, *, start: bool) -> Conversation[codec.Round]:
+    """Whoever answers to one GET_NET. It ends early when everybody is there, as far as that is known."""
     packet = frames.encode(codec.request(GetNet(start)), framing)
     begun = left = (yield Send(packet)).left
     heard = b""
@@ -202,6 +213,8 @@ def _round(bus: Bus, framing: Framing, *, start: bool) -> Conversation[codec.Rou
         heard += data
         if data:
             silent_from = min(silent_from, left)
+            if lacking.nobody(device.serial for device in codec.devices(heard, framing).devices):
+                break
     return codec.devices(heard, framing)
 
 
