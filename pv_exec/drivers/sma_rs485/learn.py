@@ -24,7 +24,10 @@ ROUNDS = 6
 """Rounds of detection at the most, as YASDI does: in each 9 % of two, 26 % of three, 99 % of ten answers collide."""
 
 QUIET_ROUNDS = 2
-"""Rounds without a new answer, and without the soup of collided ones, after which those that are missing are given up."""
+"""Rounds without a new answer, and without the soup of collided ones, after which the rest of a known number is given up.
+
+One is enough where nobody knows how many there are, and where the missing ones are listed: those are searched for.
+"""
 
 SILENCE = 5.0
 """Seconds after the last answer that end a round: answers come after 70 ms + up to 4.79 s (SWRNET)."""
@@ -78,8 +81,10 @@ def learn(bus: Bus) -> Conversation[None]:
         faults: dict[Met, AnswerError] = {}
         for one in met:
             yield from _learn_one(bus, one, memory, faults)
-        for one in tuple(faults):  # what broke off goes on where it was
-            yield from _learn_one(bus, one, memory, faults)
+        for one, error in tuple(faults.items()):
+            begun = memory.kept.get(_partial(one.device)) or memory.lists_of(one.device.type)
+            if begun or not isinstance(error, Silent):  # it goes on where it was, or a neighbour's list fits
+                yield from _learn_one(bus, one, memory, faults)
         for one, error in faults.items():
             yield Report(Outcome(_name(bus, one.device.serial), error.state, error=str(error)))
         if "units" in memory.kept:
@@ -154,7 +159,7 @@ def _find(bus: Bus, memory: Memory) -> Conversation[list[Met]]:
                 return _sorted(met)
         alive = alive or news or collided
         quiet = 0 if news or collided else quiet + 1
-        if quiet >= (QUIET_ROUNDS if met and (wanted or bus.expect) else 1):
+        if quiet >= (QUIET_ROUNDS if met and bus.expect else 1):
             break
     for serial in sorted(wanted - set(met)) if alive else ():
         yield from _search(bus, memory, met, serial, framings)
