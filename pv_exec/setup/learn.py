@@ -368,8 +368,12 @@ def render(found: Mapping[Any, Found], chosen: Chosen) -> str:
         lines += ["", f"# {one.text}{already}"] if lines else [f"# {one.text}{already}"]
         lines.append(f"{mark}[[bus.inverter]]")
         lines += [f"{mark}{key} = {toml.written(value)}" for key, value in one.keys.items()]
-    text = "".join(f"{line}\n" for line in lines)
-    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+    return "".join(f"{_plain(line)}\n" for line in lines)
+
+
+def _plain(line: str) -> str:
+    """What an inverter calls itself ends no line and moves no cursor."""
+    return "".join(char if char.isprintable() else "?" for char in line)
 
 
 def main(settings: Config, name: str, *, count: int, imports: Iterable[str]) -> int:

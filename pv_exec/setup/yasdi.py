@@ -63,8 +63,7 @@ def tables(path: str, name: str) -> str:
     lines += [f"# {doubt}" for doubt in (*settings.doubts, *_of_master(settings))]
     for place, port in enumerate(settings.ports):
         lines += ["", *_table(settings, port, name if not place else f"{name}-{port.section}")]
-    text = "\n".join(lines) + "\n"
-    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
+    return "".join(f"{''.join(char if char.isprintable() else '?' for char in line)}\n" for line in lines)
 
 
 def _content(path: str) -> bytes:
