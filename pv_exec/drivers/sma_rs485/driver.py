@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pv_exec.box.errors import AddressConflict, AnswerError, Corrupt, StaleList
 from pv_exec.box.settings import Duration, Range, Text
-from pv_exec.conversation import Conversation, Listen, OutOfTime, Query, Report, Send, Wire, ask, turn
+from pv_exec.conversation import MOMENT, Conversation, Listen, OutOfTime, Query, Report, Send, Wire, ask, turn
 from pv_exec.drivers.sma_rs485 import channels, codec, frames
 from pv_exec.drivers.sma_rs485.learn import learn
 from pv_exec.drivers.sma_rs485.memory import Known, Memory
@@ -158,7 +158,7 @@ def _freeze(bus: Bus, frozen: Frozen, framings: set[Framing]) -> Conversation[No
         telegram = frames.encode(packet, framing)
         left = (yield Send(telegram)).left
         ends = left - on_wire(len(telegram), options.baudrate) - options.sync_wait
-        while left > ends:
+        while left - ends > MOMENT:
             left = (yield Listen(left - ends)).left
 
 
