@@ -136,7 +136,8 @@ def read(bus: Bus) -> Conversation[None]:
         if outcomes[inverter.name].state != "ok" and _serial(inverter) in frozen.strays:
             outcomes[inverter.name] = outcome = _from_stray(bus, inverter, memory, frozen)
             yield Report(outcome)
-    yield from _heal(bus, learned, memory, frozen, outcomes)
+    if all(outcome.state != "timeout" for outcome in outcomes.values()):
+        yield from _heal(bus, learned, memory, frozen, outcomes)
     yield from memory.keeps()
 
 
