@@ -181,6 +181,8 @@ def load(path: str) -> Config:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigFaults(f"the configuration {path} is no TOML: {error}") from error
+    except RecursionError:
+        raise ConfigFaults(f"the configuration {path} is nested too deeply to be read") from None
     return parse(table, path, text)
 
 

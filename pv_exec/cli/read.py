@@ -38,6 +38,7 @@ NEED_NOT_ANSWER = ("asleep", "paused")
 def main() -> None:
     """Entry point; ends the process with the exit status of DESIGN 5.2."""
     _open_standard_files()
+    _heed_signals()
     leave_the_unit_alone()
     try:
         status = _main(sys.argv[1:])
@@ -79,17 +80,24 @@ def _main(argv: list[str]) -> int:
     now = now._replace(elevation=_elevation(plan.site, now.wall, reading.trusted))
     reading = report.settle(reading, now)
     _print(_text(arguments.format, plan, reading, now))
+    status = 128 + signal.SIGINT if signal.SIGINT in stopped_by else _status(reading, strict=arguments.strict)
+    # The lines are out: a stderr that takes nothing must not have them thrown away for the status of a killed run.
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(status))
     _tell(reading, faults, configured, arguments.verbose)
-    if signal.SIGINT in stopped_by:
-        return 128 + signal.SIGINT
-    if reading.bugs and arguments.strict:
+    return status
+
+
+def _status(reading: Reading, *, strict: bool) -> int:
+    if not strict:
+        return 0
+    if reading.bugs:
         return BUG
     missing = any(
         outcome.state != "ok" and outcome.state not in NEED_NOT_ANSWER
         for of in reading.outcomes.values()
         for outcome in of.values()
     )
-    return UNREACHABLE if arguments.strict and missing else 0
+    return UNREACHABLE if missing else 0
 
 
 def _text(form: str, plan: plans.Plan, reading: Reading, now: report.Now) -> str:
@@ -127,22 +135,22 @@ def _print(text: str) -> None:
 
 def _tell(reading: Reading, faults: tuple[Fault, ...], configured: config.Config, verbose: int) -> None:
     """On stderr, the most important fact first: Telegraf shows one line of it."""
-    messages: list[tuple[str, str]] = []
+    messages: list[tuple[str, str | Fault]] = []  # where a fault stands is looked for only if it is told
     for bus, of in reading.outcomes.items():
         for name, one in of.items():
             if one.state not in QUIET:
                 level = "W!" if one.state in PASSING else "E!"
                 messages.append((level, f"{bus}/{name}: {one.state}: {one.error}"))
     messages += [("W!", text) for text in reading.remarks]
-    messages += [("W!", _located(fault, configured)) for fault in faults]
+    messages += [("W!", fault) for fault in faults]
     messages.sort(key=lambda message: message[0])
-    if len(messages) > 1 and not verbose and not os.isatty(2):
-        (level, text), *rest = messages
-        messages = [(level, f"{text} (and {len(rest)} more, see -v)")]
-    for level, text in messages:
-        _complain(level, text)
+    more = 0 if verbose or os.isatty(2) else len(messages) - 1
+    for level, what in messages[:1] if more > 0 else messages:
+        text = what if isinstance(what, str) else _located(what, configured)
+        _complain(level, f"{text} (and {more} more, see -v)" if more > 0 else text)
     for trace in reading.bugs if verbose else ():
-        _complain("E!", trace)
+        for row in trace.splitlines():
+            _complain("E!", row)
 
 
 def _first(faults: tuple[Fault, ...], configured: config.Config) -> str:
@@ -158,10 +166,10 @@ def _located(fault: Fault, configured: config.Config) -> str:
 
 
 def _complain(level: str, text: str) -> None:
-    if sys.stderr is None:
-        return
+    """One line, whatever a name or an inverter has in it: nothing can move a terminal's cursor."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
     try:
-        os.write(2, f"{level} {text}\n".encode(errors="replace"))
+        os.write(2, f"{level} {shown}\n".encode(errors="replace"))
     except OSError:
         pass
 
@@ -173,6 +181,13 @@ def _open_standard_files() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _heed_signals() -> None:
+    """A parent may have left signals blocked or ignored: our timer, a SIGTERM, the status of a child must reach us."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in (signal.SIGALRM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -222,3 +237,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"pv-exec {__version__}")
     return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main()

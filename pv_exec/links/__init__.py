@@ -29,9 +29,18 @@ def scheme(port: str) -> str:
 
 
 def opener(port: str) -> Callable[[str, Wire], Link]:
-    """Import the module for a port (before the fork, so that its cost is paid once) and return its `open_link`."""
+    """Import the module for a port (before the fork, so that its cost is paid once) and return its `open_link`.
+
+    Raises LinkError where something it stands on is not installed.
+    """
     path = LINKS[scheme(port)]
-    __import__(path)
+    try:
+        __import__(path)
+    except ModuleNotFoundError as error:
+        raise LinkError(
+            f"{port} cannot be opened: the Python module {error.name} is not installed",
+            "sudo apt install python3-serial, or pip install pyserial" if error.name == "serial" else "",
+        ) from error
     found: Callable[[str, Wire], Link] = sys.modules[path].open_link
     return found
 

@@ -12,11 +12,13 @@ from typing import NamedTuple
 
 from pv_exec import drivers, links
 from pv_exec.box import clock, proc
+from pv_exec.box.errors import LinkError
+from pv_exec.conversation import Driver
 from pv_exec.model import Event, Outcome
 from pv_exec.run import pipes
 from pv_exec.run.keeper import keep
 from pv_exec.run.plan import BusPlan, Plan
-from pv_exec.run.worker import child_of, work
+from pv_exec.run.worker import Opener, child_of, work
 
 HELLO = 0.05
 """Seconds to wait for the keeper's number once all buses are done; it has had the whole run to count."""
@@ -60,6 +62,11 @@ class _Child:
         for inverter in self.bus.inverters:
             self.outcomes.setdefault(inverter.name, Outcome(inverter.name, state, error=error))
 
+    def fail(self, error: str) -> None:
+        """Give up a bus that nobody could be sent to."""
+        self.fill("error", error)
+        self.ended = True
+
 
 class Run:
     """The parent's side of one run; `stop` may be called from a signal handler."""
@@ -94,6 +101,7 @@ class Run:
             self._tell("ended", child.bus.name, record, outcomes)
         if self.to_keeper >= 0:
             os.close(self.to_keeper)
+        self._dismiss()
         seq, trusted, last_ok = self.hello or (0, clock.evidence(self.plan.clock), {})
         outcomes_by_bus = {child.bus.name: child.outcomes for child in self.children}
         return Reading(
@@ -101,25 +109,55 @@ class Run:
         )
 
     def _fork(self) -> None:
-        """Everything a child needs is imported before; nothing is opened before."""
-        ready = [
-            (child, drivers.load(child.bus.driver), links.opener(child.bus.port))
-            for child in self.children
-            if not child.ended
-        ]
-        keeper_in, self.to_keeper = os.pipe()
-        from_keeper, keeper_out = os.pipe()
-        child_of(os.fork, partial(keep, self.plan, keeper_in, keeper_out, self.ends), (keeper_in, keeper_out))
-        os.close(keeper_in)
-        os.close(keeper_out)
-        os.set_blocking(self.to_keeper, False)
-        self.keeper = pipes.Inbox(from_keeper)
+        """Everything a child needs is imported before; nothing is opened before.
+
+        A child that cannot be started (no module, no process, no file to be had) costs its own part alone; the keeper
+        comes last, as a reading that nobody remembers is still a reading.
+        """
+        ready = []
+        for child in self.children:
+            if not child.ended:
+                try:
+                    ready.append((child, drivers.load(child.bus.driver), links.opener(child.bus.port)))
+                except (LinkError, OSError) as error:
+                    child.fail(str(error))
         for child, driver, open_link in ready:
-            inbox, out = os.pipe()
+            try:
+                self._fork_worker(child, driver, open_link)
+            except OSError as error:
+                child.fail(f"no process could be started to read this bus: {error.strerror}")
+        try:
+            self._fork_keeper()
+        except OSError as error:
+            self.remarks.append(f"nothing of this run will be remembered: {error.strerror}")
+
+    def _fork_worker(self, child: _Child, driver: Driver, open_link: Opener) -> None:
+        inbox, out = os.pipe()
+        try:
             body = partial(work, self.plan, child.bus, driver, open_link, out, child.deadline)
             child.pid = child_of(os.fork, body, (out,))
+        finally:
             os.close(out)
-            child.inbox = pipes.Inbox(inbox)
+        child.inbox = pipes.Inbox(inbox)
+
+    def _fork_keeper(self) -> None:
+        keeper_in, to_keeper = os.pipe()
+        from_keeper, keeper_out = os.pipe()
+        try:
+            body = partial(keep, self.plan, keeper_in, keeper_out, self.ends)
+            child_of(os.fork, body, (keeper_in, keeper_out))
+        finally:
+            os.close(keeper_in)
+            os.close(keeper_out)
+        os.set_blocking(to_keeper, False)
+        self.to_keeper = to_keeper
+        self.keeper = pipes.Inbox(from_keeper)
+
+    def _dismiss(self) -> None:
+        """End the workers that are still there, so that the next run finds the bus free; none is waited for."""
+        for child in self.children:
+            if child.pid and not child.ended:
+                os.kill(child.pid, signal.SIGTERM)
 
     def _collect(self) -> None:
         poll = select.poll()
@@ -129,14 +167,14 @@ class Run:
             if child.inbox:
                 by_fd[child.inbox.fd] = child
                 poll.register(child.inbox.fd, select.POLLIN)
-        assert self.keeper is not None
-        poll.register(self.keeper.fd, select.POLLIN)
+        if self.keeper:
+            poll.register(self.keeper.fd, select.POLLIN)
         while True:
             now = clock.boottime()
             running = [child for child in self.children if not child.ended and child.deadline > now]
             if running:
                 until = max(child.deadline for child in running)
-            elif self.hello is None and not self.keeper.ended:
+            elif self.hello is None and self.keeper and not self.keeper.ended:
                 until = min(self.ends, now + HELLO)
             else:
                 return
@@ -144,7 +182,7 @@ class Run:
             if self.stopped in fds or (not running and not fds):
                 return
             for fd in fds:
-                if fd == self.keeper.fd:
+                if self.keeper and fd == self.keeper.fd:
                     self._hear_keeper(self.keeper)
                     ended = self.keeper.ended
                 else:
@@ -194,7 +232,9 @@ def _killed(pid: int) -> tuple[str, str]:
     for _ in range(50):
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            if not os.WIFSIGNALED(status):
+                break
+            number = os.WTERMSIG(status)
             if number in (signal.SIGTERM, signal.SIGINT):  # the group got it, and so will we
                 return ENDED
             return "error", f"the reader of this bus was ended by signal {number}"

@@ -179,7 +179,8 @@ class _Reporter:
 
 
 def _send_outcome(out: int, outcome: Outcome) -> None:
-    pipes.send(out, "outcome", *outcome._replace(values=dict(outcome.values)))
+    if not pipes.send(out, "outcome", *outcome._replace(values=dict(outcome.values))):
+        raise SystemExit  # the parent was killed: nobody wants the rest, and the next run wants the bus
 
 
 def child_of(fork: Callable[[], int], body: Callable[[], None], keep: tuple[int, ...]) -> int:

@@ -1,15 +1,18 @@
 """pv-read as a process on a pty: what it prints, how it exits, and that it always ends in time."""
 
+import contextlib
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
-from pv_exec.box import records
+from pv_exec.box import proc, records
 from tests.e2e.process import wait_for
 from tests.plant import Plant
 
@@ -145,7 +148,7 @@ def locked(plant: Plant) -> str:
         return ""
 
 
-def test_a_hung_worker_is_told_in_time_and_the_next_run_names_it(plant):
+def test_a_hung_worker_is_told_in_time_and_leaves_the_bus_if_it_can(plant):
     """A FIFO without a reader as trace file hangs the worker in open(), under the lock and before the port."""
     plant.serve("1:8000xi")
     plant.configure("inverters = [1]")
@@ -161,10 +164,149 @@ def test_a_hung_worker_is_told_in_time_and_the_next_run_names_it(plant):
     assert 'state="hung"' in out
     assert 'error="the reader of this bus did not end: pid ' in out
     assert spent < 2.0  # the deadline of 1 s, and the start of an interpreter on a busy machine
-    done = plant.read("--deadline", "1s")
-    assert done.states == {"1": "locked"}
-    assert "held for" in done.health["1"]["error"]
-    assert "by pid" in done.health["1"]["error"]
+    assert plant.read().states == {"1": "ok"}
+
+
+def test_a_hung_worker_that_cannot_be_ended_is_named_by_the_next_run(plant):
+    """A stopped process heeds no SIGTERM, as one in state D does not."""
+    plant.serve(speed="real")
+    reader = subprocess.Popen(plant.command("--deadline", "2s"), stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: '"pid"' in locked(plant), "the bus is locked")
+    worker = json.loads(locked(plant))["pid"]
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        out, _ = reader.communicate(timeout=10)
+        assert out.count('state="hung"') == 3
+        done = plant.read("--deadline", "1s")
+        assert done.states == dict.fromkeys("123", "locked")
+        assert f"by pid {worker} (pv-read), state T" in done.health["1"]["error"]
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: gone(worker), "the SIGTERM that waited for it has ended it")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_parent_that_is_ended_alone_leaves_the_bus_to_the_next_run(plant, number):
+    """Nobody told its children: they notice that nobody reads what they say."""
+    plant.serve()
+    plant.configure(bus='gap = "1s"\ntotals = "never"')
+    reader = subprocess.Popen(plant.command(), stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: '"pid"' in locked(plant), "the bus is locked")
+    worker = json.loads(locked(plant))["pid"]
+    reader.send_signal(number)
+    reader.communicate(timeout=10)
+    # Told at once; else it finds out at its second inverter, a second later, and does not ask the third.
+    within = 0.5 if number == signal.SIGTERM else 1.7
+    wait_for(lambda: gone(worker), "the worker has ended", within=within)
+    assert plant.read("--only", "1").states == {"1": "ok"}
+
+
+@pytest.mark.parametrize("killed", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_worker_that_is_killed_costs_its_bus_alone(plant, killed):
+    plant.serve(speed="real")
+    ignoring = [
+        "env",
+        "--ignore-signal=CHLD",
+    ]  # as some parents leave it: nobody would learn how a child ended
+    reader = subprocess.Popen([*ignoring, *plant.command()], stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: '"pid"' in locked(plant), "the bus is locked")
+    os.kill(json.loads(locked(plant))["pid"], killed)
+    out, _ = reader.communicate(timeout=10)
+    assert reader.returncode == 0
+    assert out.count(f'error="the reader of this bus was ended by signal {killed:d}"') == 3
+
+
+def test_a_stdout_that_takes_nothing_ends_a_second_after_the_deadline_whatever_the_parent_left_ignored(plant):
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]")
+    reading, writing = full_pipe()
+    for leaving in ([], ["env", "--ignore-signal=ALRM"], ["env", "--block-signal=ALRM"]):
+        command = [*leaving, *plant.command("--deadline", "1s")]
+        assert subprocess.run(command, stdout=writing, timeout=10, check=False).returncode == -signal.SIGALRM
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_stderr_that_takes_nothing_costs_no_line(plant):
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]", more="nonsense = 1")
+    reading, writing = full_pipe()
+    command = plant.command("--deadline", "1s")
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, timeout=10, check=False)
+    os.close(reading)
+    os.close(writing)
+    assert done.returncode == 0
+    assert b'state="ok"' in done.stdout
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; its new parent may take its time to notice."""
+    found = proc.state(pid)
+    return found is None or found.letter == "Z"
+
+
+def full_pipe() -> tuple[int, int]:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, bytes(1 << 12))
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    return reading, writing
+
+
+def test_what_cannot_be_started_costs_its_own_part(plant):
+    """Files enough for the program and none for its pipes: every inverter still has its line."""
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]")
+    states = []
+    for files in range(6, 16):
+        command = ["prlimit", f"--nofile={files}", *plant.command()]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        assert done.returncode == 0
+        states += re.findall(r'state="(\w+)"', done.stdout)
+    assert len(states) == 10
+    assert (states[0], states[-1]) == ("error", "ok")
+
+
+def test_a_module_that_is_not_installed_is_named_with_its_package(plant):
+    plant.configure("inverters = [1]")
+    code = "import sys; sys.modules['serial'] = None; from pv_exec.cli.read import main; main()"
+    command = [sys.executable, "-c", code, "--config", plant.config]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    assert done.returncode == 0
+    assert 'state="error"' in done.stdout
+    assert "the Python module serial is not installed; sudo apt install python3-serial" in done.stderr
+
+
+def test_two_buses_that_write_one_trace_at_the_same_time(plant):
+    from pv_exec import trace
+
+    plant.serve("1:8000xi", speed="real")
+    other = f'[[bus]]\nname = "barn"\ndriver = "kaco"\nport = "{plant.port}2"\ninverters = [1]'
+    plant.configure("inverters = [1]", more=other)
+    with served_besides(plant, f"{plant.port}2"):
+        file = plant.directory / "trace.jsonl"
+        assert [line["fields"]["state"] for line in plant.read("--trace", str(file)).lines[1::2]] == [
+            "ok"
+        ] * 2
+    runs = {run.about["bus"]: run for run in trace.load(file.read_text().splitlines())}
+    assert set(runs) == {"roof", "barn"}
+    for run in runs.values():
+        assert [entry.data for entry in run.passed if entry.sent] == [b"#010\r", b"#013\r"]
+
+
+@contextlib.contextmanager
+def served_besides(plant, port):
+    from tests.e2e.process import Process
+    from tests.plant import NOON, script
+
+    command = [script("pv-sim"), "serve", "kaco", "--pty", port, "--inverters", "1:8000xi", "--at", NOON]
+    simulator = Process(command, str(plant.directory / "sim2.log"))
+    simulator.wait_log(port)
+    yield
+    simulator.end()
 
 
 def test_a_second_reader_finds_the_bus_locked_and_leaves_no_record(plant):
@@ -319,10 +461,16 @@ def test_a_trace_file_that_cannot_be_opened_costs_no_reading(plant):
 
 
 def test_a_bug_of_ours_ends_with_70_and_one_line(plant):
-    """tomllib gives up on a file that no person writes; whatever the cause, no traceback and the status for a bug."""
+    """Whatever the cause: no traceback, and the status for a bug."""
+    code = "from pv_exec.cli import read; read.config.load = lambda _: open('x', 'q'); read.main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (70, "")
+    assert done.stderr == "E! a bug of pv-read: ValueError: invalid mode: 'q'\n"
+
+
+def test_a_configuration_that_no_person_writes(plant):
     with open(plant.config, "w") as file:
         file.write("a = " + "[" * 3000)
     done = plant.read()
-    assert (done.status, done.out) == (70, "")
-    assert done.err.startswith("E! a bug of pv-read: RecursionError")
-    assert done.err.count("\n") == 1
+    assert (done.status, done.out) == (78, "")
+    assert "is nested too deeply to be read" in done.err
