@@ -1,7 +1,8 @@
 """Every byte of a bus with its direction and time, as JSON lines; the same file replays against a driver.
 
 A file is a bug report, a regression test and a fixture unchanged: `{"t": 0.0213, "tx": "23 30 31 30 0d"}`,
-`{"t": 0.2961, "rx": "0a 2a …"}`, seconds since the first line of its run; a line with `"bus"` begins a run.
+`{"t": 0.2961, "rx": "0a 2a …"}`, seconds since the first line of its run; a line with `"trace"` begins a run. Every line
+names its bus, as the buses of a run write at the same time.
 """
 
 import json
@@ -22,6 +23,7 @@ class Recorder:
         """Raises PvError when the file cannot be opened; a full disk later costs the trace alone."""
         self.link = link
         self.now = now
+        self.whose = {"bus": about["bus"]} if "bus" in about else {}
         self.start = now()
         try:
             self.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -30,13 +32,13 @@ class Recorder:
         self._note({"trace": VERSION, **about})
 
     def write(self, data: bytes) -> None:
-        self._note({"t": round(self.now() - self.start, 6), "tx": data.hex(" ")})
+        self._note({"t": round(self.now() - self.start, 6), "tx": data.hex(" "), **self.whose})
         self.link.write(data)
 
     def read(self, seconds: float) -> bytes:
         data = self.link.read(seconds)
         if data:
-            self._note({"t": round(self.now() - self.start, 6), "rx": data.hex(" ")})
+            self._note({"t": round(self.now() - self.start, 6), "rx": data.hex(" "), **self.whose})
         return data
 
     def close(self) -> None:
@@ -66,12 +68,12 @@ class Run(NamedTuple):
 
 
 def load(lines: Iterable[str]) -> Iterator[Run]:
-    """Read the runs of a trace file; several buses may be interleaved only as whole files (`--bus` records one).
+    """Read the runs of a trace file, several buses interleaved; a line without a bus belongs to the run begun last.
 
     Lines that are none of a trace are passed over: a full disk or a power cut leaves half of one.
     """
-    about: dict[str, str | float] = {}
-    passed: list[Passed] = []
+    open_runs: dict[str, tuple[dict[str, str | float], list[Passed]]] = {}
+    latest = ""
     for line in lines:
         try:
             entry = json.loads(line)
@@ -79,15 +81,19 @@ def load(lines: Iterable[str]) -> Iterator[Run]:
             continue
         match entry:
             case {"trace": _}:
-                if passed or about:
+                latest = str(entry.get("bus"))
+                if latest in open_runs:
+                    about, passed = open_runs.pop(latest)
                     yield Run(about, tuple(passed))
-                about, passed = entry, []
+                open_runs[latest] = (entry, [])
             case {"t": int() | float() as t, "tx": str(data)} | {"t": int() | float() as t, "rx": str(data)}:
                 try:
-                    passed.append(Passed(t, "tx" in entry, bytes.fromhex(data)))
+                    moment = Passed(t, "tx" in entry, bytes.fromhex(data))
                 except ValueError:
                     continue
-    if passed or about:
+                whose = str(entry["bus"]) if "bus" in entry else latest
+                open_runs.setdefault(whose, ({}, []))[1].append(moment)
+    for about, passed in open_runs.values():
         yield Run(about, tuple(passed))
 
 

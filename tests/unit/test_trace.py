@@ -134,8 +134,26 @@ def test_what_is_written_down(tmp_path):
     entries = [json.loads(text) for text in (tmp_path / "t").read_text().splitlines()]
     assert entries == [
         {"trace": 1, "bus": "röof", "wall": 5},
-        {"t": 0.25, "tx": "23 30 31 30 0d"},
-        {"t": 0.5, "rx": "ff 00"},
+        {"t": 0.25, "tx": "23 30 31 30 0d", "bus": "röof"},
+        {"t": 0.5, "rx": "ff 00", "bus": "röof"},
+    ]
+
+
+def test_buses_that_write_at_the_same_time_are_told_apart():
+    lines = [
+        '{"trace": 1, "bus": "a"}',
+        '{"t": 0.1, "tx": "01", "bus": "a"}',
+        '{"trace": 1, "bus": "b"}',
+        '{"t": 0.2, "rx": "02", "bus": "a"}',
+        '{"t": 0.1, "tx": "03", "bus": "b"}',
+        '{"trace": 1, "bus": "a"}',
+        '{"t": 0.1, "tx": "04", "bus": "a"}',
+        '{"t": 0.3, "rx": "05", "bus": "b"}',
+    ]
+    assert [(run.about["bus"], [passed.data for passed in run.passed]) for run in load(lines)] == [
+        ("a", [b"\x01", b"\x02"]),
+        ("b", [b"\x03", b"\x05"]),
+        ("a", [b"\x04"]),
     ]
 
 
