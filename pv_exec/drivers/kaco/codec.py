@@ -357,7 +357,7 @@ def _raise_for_no_answer(heard: bytes, damage: str, strangers: str) -> None:
         raise Corrupt(strangers, remedy)
     if re.search(_RS232, heard):
         raise Corrupt("lines of the RS232 mode", "set Interface to RS485 in the inverter's menu")
-    if damage and (b"\n*" in heard or _TEXT.search(heard)):
+    if damage and b"\n*" in heard:
         raise Corrupt(damage)
     if _TEXT.search(heard):
         raise Corrupt(f"text without the start of an answer: {heard.strip()[:40]!r}")

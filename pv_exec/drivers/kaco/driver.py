@@ -91,6 +91,7 @@ class Unit(NamedTuple):
 def wire(bus: Bus) -> Wire:
     """9600 8N1, no flow control; a read takes a gap between two questions, and the last answer.
 
+    With a gap of less than 0.9 s an answer and the wait for a second one take longer than the gap.
     A 000xi answers for three sub-inverters and takes four questions; `sub_inverters` tells, as its address does not.
     Sources: AN, K485, KSER, ETH, WIO, HAN.
     """
@@ -98,7 +99,8 @@ def wire(bus: Bus) -> Wire:
     plain = sum(inverter.unit.sub_inverters == 1 for inverter in bus.inverters)
     asked = plain + 4 * (len(bus.inverters) - plain)
     asked += {"in turn": min(plain, 1), "always": plain, "never": 0}[options.totals]
-    return Wire(9600, gap=options.gap, takes=(asked - 1) * options.gap + ANSWER_TAKES)
+    each = max(options.gap, ANSWER_TAKES + SECOND_ANSWER)
+    return Wire(9600, gap=options.gap, takes=(asked - 1) * each + ANSWER_TAKES)
 
 
 def read(bus: Bus) -> Conversation[None]:
