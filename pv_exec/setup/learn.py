@@ -3,39 +3,28 @@
 What is learned is on the disk as soon as it is known, so whatever ends this, the next one goes on where it was.
 """
 
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from importlib import import_module
-from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from pv_exec import drivers, links
-from pv_exec.box import clock, lock, paths, toml
-from pv_exec.box.errors import DENIED, UNREACHABLE, ConfigFaults, LinkError, Locked, PvError, Usage
+from pv_exec.box import clock, lock, toml
+from pv_exec.box.errors import UNREACHABLE, ConfigFaults, LinkError, Usage
 from pv_exec.box.settings import Fault
 from pv_exec.config import LISTS, BusTable, Config
-from pv_exec.conversation import Conversation, Keep
+from pv_exec.conversation import Conversation
 from pv_exec.model import Bus, Found, Inverter, Outcome, Progress
-from pv_exec.run import memory
 from pv_exec.run.plan import BusPlan, make
 from pv_exec.run.pump import Terms, pump
 from pv_exec.run.worker import as_owner_of
 from pv_exec.setup import check, yasdi
 from pv_exec.setup.progress import Teller
+from pv_exec.setup.store import Stopped, Store, stoppable
 
 BUDGET = 1800.0
 """Seconds for one line setting: lists of ten types at 1200 baud with every other packet lost."""
-
-DISK_WITHIN = 5.0
-"""Seconds to wait for another process that writes the state directory; a write takes milliseconds."""
-
-STEP = 0.05
-
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Learner(Protocol):
@@ -46,19 +35,6 @@ class Learner(Protocol):
 
     def learn(self, bus: Bus, /) -> Conversation[None]:
         """Report Found for who is learned, an Outcome for who is there and cannot be, and Progress; Keep what is learned."""
-
-
-class NotKept(PvError):
-    """Nothing that is learned could be kept."""
-
-    exit_status = DENIED
-
-
-class Stopped(BaseException):
-    """A person or the system wants this to end; like KeyboardInterrupt no Exception, so that nobody mistakes it for a fault."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
 
 
 class Learned(NamedTuple):
@@ -131,90 +107,6 @@ def _is_of_listing(fault: Fault) -> bool:
 
 EMPTY = "an empty list"
 """As the plan calls `inverters = []`."""
-
-
-# -- keeping -----------------------------------------------------------------------------------------------------------
-
-
-class Store:
-    """What is kept of one bus: on the disk, and a copy in the runtime directory that a read prefers."""
-
-    def __init__(self, settings: Config, bus: str) -> None:
-        """Raises NotKept where the state directory cannot be written: a minute of learning would be lost."""
-        self.bus = bus
-        self.runtime = paths.runtime_directory(settings.paths.runtime)
-        self.state = paths.state_directory(settings.paths.state)
-        with as_owner_of(self.runtime):
-            self.why_not = paths.ensure(self.runtime)
-            why = paths.ensure(self.state)
-            if why:
-                raise NotKept(f"what is learned cannot be kept: {why}", "see [paths] of the configuration")
-            self.kept = memory.load(self.runtime, self.state, bus)
-            self._write(Keep("learning", b""))  # a full disk is told now
-            self._forget("learning")
-
-    def keep(self, step: Keep) -> None:
-        """Write at once, whole or not at all, also when a signal comes. Raises NotKept."""
-        with _undisturbed(), as_owner_of(self.runtime):
-            self.kept[step.name] = step.data
-            self._write(step)
-
-    def _write(self, step: Keep) -> None:
-        try:
-            if step.durable:
-                held = self._disk()
-                try:
-                    paths.write_kept(self.state, self.bus, step.name, step.data, durable=True)
-                finally:
-                    held.release()
-            if not self.why_not:
-                paths.write_kept(self.runtime, self.bus, step.name, step.data, durable=False)
-        except OSError as error:
-            raise NotKept(
-                f"what is learned cannot be kept: {error.strerror}: {error.filename or self.state}"
-            ) from error
-
-    def _disk(self) -> lock.Lock:
-        """The lock under which runs write the disk (run/keeper.py): a hung card must not collect hung processes."""
-        until = clock.boottime() + DISK_WITHIN
-        while True:
-            try:
-                return lock.take(self.runtime, memory.DISK_LOCK)
-            except Locked as error:
-                if clock.boottime() >= until:
-                    raise NotKept(f"the state directory is being written: {error}") from error
-            time.sleep(STEP)
-
-    def _forget(self, name: str) -> None:
-        for directory in (self.state, self.runtime):
-            try:
-                os.unlink(f"{directory}/kept/{paths.word(self.bus)}/{name}")
-            except OSError:
-                pass  # an empty file that nobody reads
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a terminal that goes away raise Stopped."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise Stopped(number)
-
-    before = {number: signal.signal(number, stop) for number in STOPS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 # -- learning ----------------------------------------------------------------------------------------------------------
@@ -338,7 +230,7 @@ class _Session:
                 yield f"{inverter.name}: not found"
         there = len(self.found) + len(self.failed)
         if self.count > there:
-            yield f"{self.count} inverters should be there, {there} answered"
+            yield f"{there} of {self.count} answered"
         elif not there and not self.chosen.inverters:
             yield f"nobody answers on {self.chosen.plan.name}"
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Iterator
@@ -252,7 +253,7 @@ def test_a_bridge_has_its_own_speed(place):
         done = place.learn("--count", "1")
     assert (done.status, done.out) == (69, "")
     assert done.err.count("asking on") == 1
-    assert "pv-setup: 1 inverters should be there, 0 answered\n" in done.err
+    assert "pv-setup: 0 of 1 answered\n" in done.err
     assert "inverters sleep without sun" in done.err
 
 
@@ -323,6 +324,21 @@ def test_a_state_directory_that_cannot_be_written_is_told_first(place):
         f"pv-setup: what is learned cannot be kept: {place.directory}/state is no directory; "
         "see [paths] of the configuration\n"
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has somebody to step down to")
+def test_root_leaves_only_files_of_the_directories_owner():
+    with tempfile.TemporaryDirectory(prefix="pv-exec-") as made:  # pytest's own are shut to others
+        Path(made).chmod(0o755)
+        place = Place(Path(made))
+        for name in ("state", "run"):
+            (place.directory / name).mkdir()
+            os.chown(place.directory / name, 65534, 65534)
+        with place.serve():
+            assert place.learn("--count", "2").status == 0
+        left = [path for name in ("state", "run") for path in (place.directory / name).rglob("*")]
+        assert len(left) > 6
+        assert {path.stat().st_uid for path in left} == {65534}
 
 
 def test_a_family_that_needs_no_learning(place):

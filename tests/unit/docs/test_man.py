@@ -124,7 +124,13 @@ def test_exit_statuses():
         for name in PARSERS
     }
     assert listed["pv-read"] == {0, 130} | STATUSES
-    assert listed["pv-setup"] == {0, errors.USAGE, errors.DENIED, errors.MISCONFIGURED}
+    assert listed["pv-setup"] == {
+        0,
+        errors.USAGE,
+        errors.UNREACHABLE,
+        errors.DENIED,
+        errors.MISCONFIGURED,
+    }
     assert listed["pv-sim"] == {0, errors.USAGE, errors.BUG}
 
 
