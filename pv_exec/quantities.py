@@ -63,6 +63,9 @@ MEASURED: dict[str, Quantity] = {
     "signal_percent": _measured("strength of the radio signal", 0, 100),
 }
 
+OWN_NUMBER = Quantity(float, "a channel under the inverter's own name, where a setting passes it through")
+OWN_TEXT = Quantity(str, "the same of a channel that is a text")
+
 HEALTH: dict[str, Quantity] = {
     "ok": Quantity(bool, "true in state ok alone"),
     "state": Quantity(str, "what became of the inverter in this run"),
@@ -102,4 +105,6 @@ def pattern(name: str) -> str:
 
 def find(measurement: str, name: str) -> Quantity | None:
     """The quantity behind a field of a measurement, or None where the vocabulary has no such field."""
+    if measurement == "pv_inverter" and name.startswith("channel_"):
+        return OWN_TEXT if name.endswith("_text") else OWN_NUMBER
     return None if "#" in name else MEASUREMENTS[measurement].get(pattern(name))

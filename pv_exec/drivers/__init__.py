@@ -8,6 +8,7 @@ from pv_exec.conversation import Driver
 
 DRIVERS = {
     "kaco": "pv_exec.drivers.kaco.driver",
+    "sma_rs485": "pv_exec.drivers.sma_rs485.driver",
 }
 
 if TYPE_CHECKING:  # a typed line for each holds it to the Protocol

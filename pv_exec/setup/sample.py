@@ -23,20 +23,25 @@ def render() -> str:
     for name in ("site", "clock", "read"):
         lines += ["", *sample(TABLES[name], name)]
     for place, name in enumerate(drivers.DRIVERS):
-        lines += ["", *(_bus(name) if not place else _commented(_bus(name)))]
+        lines += ["", *(_bus(name, place) if not place else _commented(_bus(name, place)))]
     lines += ["", "## Checked, not used yet.", *sample(TABLES["spool"], "spool")]
     lines += ["", "## Checked, not used yet.", *_commented(sample(TABLES["influxdb"], "influxdb"))]
     lines += ["", *sample(TABLES["paths"], "paths")]
     return "\n".join(wrapped for line in lines for wrapped in _wrapped(line)) + "\n"
 
 
-def _bus(name: str) -> list[str]:
+BUSES = ("roof", "barn", "hall")
+"""Names for the buses of the sample; each has a port of its own, so that all may be taken at once."""
+
+
+def _bus(name: str, place: int) -> list[str]:
     """A bus of one family, its inverters in the short form and, commented, in the long one."""
     driver = drivers.load(name)
     unit = sample(driver.Unit, "")
     first = tomllib.loads("\n".join(unit))[driver.SHORT]
+    own = {"name": BUSES[place], "driver": name, "port": f"/dev/ttyUSB{place}"}
     keys = [
-        f"driver = {toml.written(name)}" if line.startswith("driver = ") else line
+        f"{key} = {toml.written(own[key])}" if (key := line.partition(" = ")[0]) in own else line
         for line in sample(BusKeys, "bus")
     ]
     return [

@@ -1,5 +1,6 @@
 """Every test here runs once for each family in the registry; what it must know of one stands in families/<driver>.py."""
 
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import pytest
 from pv_exec.drivers import DRIVERS
 from pv_exec.model import Outcome
 from pv_exec.quantities import Value
+from pv_exec.run.plan import BusPlan
 from pv_exec.sim import plant
 from pv_exec.sim.rehearsal import Rehearsal, Run, bus_plan
 
@@ -22,7 +24,8 @@ class Family(NamedTuple):
         facts = self.facts
         plan = bus_plan(self.driver, inverters or facts.INVERTERS, **(facts.KEYS if keys is None else keys))
         line = plant.build(self.driver, spec or facts.SPEC, seed=seed, spoilt=spoilt, at=facts.AT)
-        return Rehearsal(plan, line, **more)
+        kept = learned(self.driver, plan, spec or facts.SPEC, seed, facts.AT)
+        return Rehearsal(plan, line, wall=facts.AT, kept=kept, **more)
 
     def truth(
         self, inverters=None, spec=None, keys=None, seed=1, spoilt=None
@@ -36,6 +39,15 @@ class Family(NamedTuple):
                     for field, value in outcome.values.items():
                         found.setdefault(name, {}).setdefault(field, set()).add(value)
         return found
+
+
+@cache
+def learned(driver: str, plan: BusPlan, spec: str, seed: int, at: float) -> dict[str, bytes]:
+    """What a family that learns has learned of a healthy plant."""
+    rehearsal = Rehearsal(plan, plant.build(driver, spec, seed=seed, at=at), wall=at)
+    if hasattr(rehearsal.driver, "learn"):
+        rehearsal.learn()
+    return rehearsal.kept
 
 
 def runs(rehearsal: Rehearsal, count: int, every: float = 60.0) -> list[Run]:

@@ -80,7 +80,7 @@ def test_every_fault_is_told_at_once_and_stdout_stays_empty(run, bad):
     done = run("check", "--config", bad)
     assert (done.status, done.out) == (78, "")
     assert done.err.splitlines() == [
-        f'{bad}:3: driver: found "kako", allowed one of kaco (did you mean "kaco"?)',
+        f'{bad}:3: driver: found "kako", allowed one of kaco, sma_rs485 (did you mean "kaco"?)',
         f"{bad}: 1 fault",
     ]
     bad.write_text(BAD + '[reed]\ninterval = "1m"\n')
@@ -200,7 +200,8 @@ def test_no_drop_in_is_written_from_a_faulty_configuration(run, bad, tmp_path):
     done = run("telegraf", "-c", bad, "--for", "1.39", "--write", tmp_path / "pv-exec.conf")
     assert (done.status, done.out) == (78, "")
     assert (
-        done.err == f'pv-setup: {bad}:3: driver: found "kako", allowed one of kaco (did you mean "kaco"?)\n'
+        done.err
+        == f'pv-setup: {bad}:3: driver: found "kako", allowed one of kaco, sma_rs485 (did you mean "kaco"?)\n'
     )
     assert not (tmp_path / "pv-exec.conf").exists()
 

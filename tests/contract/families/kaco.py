@@ -28,6 +28,12 @@ PLANTS = {
 SILENT_TRIES = 1
 """KSER: none on silence; the vendor's logger does the same."""
 
+HEALS_IN = 0
+"""Runs that may pass after a fault until all is well again."""
+
+OF_THE_LINE: set[str] = set()
+"""Faults of our own that hit every inverter of the line."""
+
 UNPROTECTED = {"energy_total_wh": 1000.0, "operating_time_h": 1 / 60}
 """Fields of command 3, which has no checksum → what one count is at the most. Two replies must agree, and that is all."""
 
@@ -102,6 +108,11 @@ def allowed(request: bytes, spec: str) -> bool:
     kinds = {int(one.split(":")[0]): one.split(":")[1] for one in spec.split(",")}
     trio = kinds.get(int(match[1]), "").startswith("3x")
     return trio or match[2] not in b"12"
+
+
+def answered(request: bytes) -> bool:
+    """Whether this is answered at all: every question is."""
+    return True
 
 
 def misplaced(sent: list[bytes]) -> bool:

@@ -104,7 +104,7 @@ FAULTS = {
     ),
     "a driver that is none": (
         GOOD.replace("kaco", "kako"),
-        ['3: driver: found "kako", allowed one of kaco (did you mean "kaco"?)'],
+        ['3: driver: found "kako", allowed one of kaco, sma_rs485 (did you mean "kaco"?)'],
     ),
     "half a position": (
         "[site]\nlatitude = 47.27\n" + GOOD,

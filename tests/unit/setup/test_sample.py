@@ -52,18 +52,33 @@ def test_it_has_every_key_of_every_table_with_its_meaning():
             assert all(lines[number - 1].startswith("## ") for number in at), key
 
 
+GIVEN = re.compile(r"# (\[\[bus\]\]|(name|driver|port|inverters|address|serial|url) = )")
+"""What a table must have, or its head."""
+
+
 @pytest.mark.parametrize("number", COMMENTED, ids=lambda number: TEXT.splitlines()[number])
 def test_every_commented_key_is_taken_when_its_comment_sign_goes(number):
+    """With its table's head and what that table must have, where they are comments as well."""
     lines = TEXT.splitlines()
-    headers = [n for n in range(number) if re.match(r"(# )?\[", lines[n])]
-    for n in (headers[-1], number):
-        lines[n] = lines[n].removeprefix("# ")
-    if lines[headers[-1]] == "[[bus.inverter]]":  # instead of the list, and with its address
-        lines = [
-            line.removeprefix("# ") if "# address" in line else line
-            for line in lines
-            if "inverters" not in line
-        ]
-    if lines[headers[-1]] == "[influxdb]":
-        lines = [line.removeprefix("# ") if "# url" in line else line for line in lines]
-    assert faults("\n".join(lines)) == []
+    heads = [n for n, line in enumerate(lines) if re.match(r"(# )?\[", line)]
+    head = max(n for n in heads if n < number)
+    end = min((n for n in heads if n > number), default=len(lines))
+    long = lines[head] == "# [[bus.inverter]]"
+    first = max(n for n in heads if "[[bus]]" in lines[n] and n < number) if long else head
+    opened = {number, head, *(n for n in range(first, end) if GIVEN.match(lines[n]))}
+    if long:  # the tables instead of the list
+        lines = ["" if first < n < end and "inverters = " in line else line for n, line in enumerate(lines)]
+    text = (line.removeprefix("# ") if n in opened else line for n, line in enumerate(lines))
+    assert faults("\n".join(text)) == []
+
+
+def test_all_of_it_can_be_taken_at_once():
+    """Every bus with its list, and everything else that is a comment."""
+    lines = TEXT.splitlines()
+    tables = {n for n, line in enumerate(lines) if line == "# [[bus.inverter]]"}
+    inside = False
+    text = []
+    for n, line in enumerate(lines):
+        inside = n in tables or (inside and not re.match(r"(# )?\[|## One line|## Checked", line))
+        text.append("" if inside else line.removeprefix("# "))
+    assert faults("\n".join(text)) == []
