@@ -8,7 +8,8 @@ import re
 from typing import NamedTuple, cast
 
 from pv_exec.box.errors import AddressConflict, Corrupt
-from pv_exec.drivers.kaco import checks, layouts
+from pv_exec.drivers.kaco import checks, counters, generic, identity, summed
+from pv_exec.drivers.kaco.frame import Decoder, Frame
 from pv_exec.drivers.kaco.messages import (
     Answer,
     Firmware,
@@ -92,19 +93,19 @@ def encode_answer(
     """
     match answer:
         case Measured():
-            return layouts.encode_measured(answer, padded=padded, zeros=zeros)
+            return summed.encode_measured(answer, padded=padded, zeros=zeros)
         case Generic():
-            return layouts.encode_generic(answer)
+            return generic.encode_generic(answer)
         case Trio():
             return f"\n*{answer.address:02d}4\r".encode()
         case Totals():
-            return layouts.encode_totals(answer, header=header, zeros=hours_zeros)
+            return counters.encode_totals(answer, header=header, zeros=hours_zeros)
         case TypeName():
-            return layouts.encode_type_name(answer, padded=padded)
+            return identity.encode_type_name(answer, padded=padded)
         case Firmware():
-            return layouts.encode_firmware(answer)
+            return identity.encode_firmware(answer)
         case Serial():
-            return layouts.encode_serial(answer)
+            return identity.encode_serial(answer)
 
 
 class Live(NamedTuple):
@@ -139,7 +140,7 @@ class Sub(NamedTuple):
         return _begun(heard, self.address, str(self.n))
 
     def answer(self, heard: bytes, *, ended: bool) -> Measured | None:
-        own: dict[str, layouts.Decoder] = {str(self.n): layouts.sub_inverter}
+        own: dict[str, Decoder] = {str(self.n): summed.sub_inverter}
         return cast("Measured | None", _find(heard, self.address, own, ended=ended))
 
 
@@ -166,8 +167,8 @@ class TotalsOf(NamedTuple):
         )
 
     def answer(self, heard: bytes, *, ended: bool) -> Totals | None:
-        own: dict[str, layouts.Decoder] = {} if self.headed is False else {"3": layouts.totals_headed}
-        bare = None if self.headed else layouts.totals_bare
+        own: dict[str, Decoder] = {} if self.headed is False else {"3": counters.totals_headed}
+        bare = None if self.headed else counters.totals_bare
         totals = cast("Totals | None", _find(heard, self.address, own, ended=ended, bare=bare))
         if totals is not None and (reason := checks.totals(totals, self.energy_today, self.slack)):
             raise Corrupt(reason)
@@ -188,7 +189,7 @@ class TypeOf(NamedTuple):
         return _begun(heard, self.address, "9")
 
     def answer(self, heard: bytes, *, ended: bool) -> TypeName | None:
-        return cast("TypeName | None", _find(heard, self.address, {"9": layouts.type_name}, ended=ended))
+        return cast("TypeName | None", _find(heard, self.address, {"9": identity.type_name}, ended=ended))
 
 
 class FirmwareOf(NamedTuple):
@@ -205,7 +206,7 @@ class FirmwareOf(NamedTuple):
         return _begun(heard, self.address, "8")
 
     def answer(self, heard: bytes, *, ended: bool) -> Firmware | None:
-        return cast("Firmware | None", _find(heard, self.address, {"8": layouts.firmware}, ended=ended))
+        return cast("Firmware | None", _find(heard, self.address, {"8": identity.firmware}, ended=ended))
 
 
 class SerialOf(NamedTuple):
@@ -222,15 +223,15 @@ class SerialOf(NamedTuple):
         return _begun(heard, self.address, "s")
 
     def answer(self, heard: bytes, *, ended: bool) -> Serial | None:
-        return cast("Serial | None", _find(heard, self.address, {"s": layouts.serial}, ended=ended))
+        return cast("Serial | None", _find(heard, self.address, {"s": identity.serial}, ended=ended))
 
 
 # -- finding the answer ------------------------------------------------------------------------------------------------
 
-_LIVE: dict[str, layouts.Decoder] = {
-    "0": layouts.measured_or_xp,
-    "4": layouts.trio,
-    "n": layouts.generic,
+_LIVE: dict[str, Decoder] = {
+    "0": summed.measured_or_xp,
+    "4": identity.trio,
+    "n": generic.generic,
 }
 
 _LONGEST_HEARD = 512
@@ -263,10 +264,10 @@ def _before_first_start(heard: bytes) -> bytes:
 def _find(
     heard: bytes,
     address: int,
-    own: dict[str, layouts.Decoder],
+    own: dict[str, Decoder],
     *,
     ended: bool,
-    bare: layouts.Decoder | None = None,
+    bare: Decoder | None = None,
 ) -> Answer | None:
     """The answer among everything heard. Corrupt at the first damage of it, or at the end for what was no answer."""
     damage, strangers, at = "", "", 0
@@ -305,7 +306,7 @@ def _find(
 _START_LENGTH = 5
 
 
-def _any_frame(data: bytes, *, ended: bool) -> layouts.Frame | None:
+def _any_frame(data: bytes, *, ended: bool) -> Frame | None:
     """A frame that is not the answer, told only to be skipped; Corrupt for what is no frame.
 
     `3` is either the totals or a sub-inverter of a 000xi, told by their CR; totals without a header count when whole.
@@ -313,7 +314,7 @@ def _any_frame(data: bytes, *, ended: bool) -> layouts.Frame | None:
     start = _START.match(data)
     if not start:
         if _BARE_START.match(data):
-            return layouts.totals_bare(data, ended=True)
+            return counters.totals_bare(data, ended=True)
         raise Corrupt(f"no start of an answer: {data[:24]!r}")
     decoders = _ANY.get(start[2].decode(), ())
     for decode in decoders[:-1]:
@@ -327,16 +328,16 @@ def _any_frame(data: bytes, *, ended: bool) -> layouts.Frame | None:
     return decoders[-1](data, ended)
 
 
-_ANY: dict[str, tuple[layouts.Decoder, ...]] = {
-    "0": (layouts.measured_or_xp,),
-    "1": (layouts.sub_inverter,),
-    "2": (layouts.sub_inverter,),
-    "3": (layouts.totals_headed, layouts.sub_inverter),
-    "4": (layouts.trio,),
-    "8": (layouts.firmware,),
-    "9": (layouts.type_name,),
-    "n": (layouts.generic,),
-    "s": (layouts.serial,),
+_ANY: dict[str, tuple[Decoder, ...]] = {
+    "0": (summed.measured_or_xp,),
+    "1": (summed.sub_inverter,),
+    "2": (summed.sub_inverter,),
+    "3": (counters.totals_headed, summed.sub_inverter),
+    "4": (identity.trio,),
+    "8": (identity.firmware,),
+    "9": (identity.type_name,),
+    "n": (generic.generic,),
+    "s": (identity.serial,),
 }
 
 

@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from pv_exec.drivers.kaco import checks, codec, layouts
+from pv_exec.drivers.kaco import checks, codec
+from pv_exec.drivers.kaco.generic import LAYOUTS
 from pv_exec.drivers.kaco.status import FAULTS, OPERATING, XP, is_fault, status_text
 from pv_exec.drivers.kaco.types import rated_power
 
@@ -59,7 +60,7 @@ def test_measured(answer, padded, zeros):
 @st.composite
 def generic(draw):
     elements = draw(st.sampled_from([16, 17, 20, 23]))
-    layout = layouts.LAYOUTS[elements]
+    layout = LAYOUTS[elements]
     strings = []
     for _ in range(layout.strings):
         u, i = draw(_decimal(9000, 1)), draw(_decimal(3000, 2))
@@ -94,7 +95,7 @@ def test_generic(answer):
 )
 def test_an_unknown_layout(address, kind, status, tokens):
     elements = 3 + len(tokens)
-    assume(elements not in layouts.LAYOUTS)
+    assume(elements not in LAYOUTS)
     frame = codec.encode_answer(codec.Generic(address, elements, kind, status, tokens=tuple(tokens)))
     answer = codec.Live(address).answer(frame, ended=False)
     assert isinstance(answer, codec.Generic)
