@@ -239,7 +239,7 @@ def _heal(
 ) -> Conversation[None]:
     """Look for one inverter that is not where it was, while its neighbours answer; at most every ten minutes."""
     options: Options = bus.options
-    lost = [one for one in learned if outcomes[one.name].state not in {"ok", "timeout"}]
+    lost = [one for one in learned if _is_lost(one, outcomes[one.name], memory, frozen)]
     alive = any(outcome.state == "ok" for outcome in outcomes.values()) or bool(frozen.strays)
     try:
         left = (yield Listen(0)).left
@@ -264,6 +264,17 @@ def _heal(
         return  # not there, or no time for it: the outcome of its own turn stands
 
 
+def _is_lost(inverter: Inverter, outcome: Outcome, memory: Memory, frozen: Frozen) -> bool:
+    """Whether it is not at its place: nothing answered there, two did, or another inverter.
+
+    A corrupt answer is none of these: damage on the line must send nobody looking, still less give anybody an address.
+    """
+    if outcome.state in {"silent", "address_conflict"}:
+        return True
+    known = memory.units[_serial(inverter)]
+    return outcome.state == "stale_list" and any(place == known for place, _ in frozen.strays.values())
+
+
 def _measure_found(
     bus: Bus, inverter: Inverter, memory: Memory, frozen: Frozen, address: int
 ) -> Conversation[Outcome]:
@@ -274,7 +285,7 @@ def _measure_found(
         memory.units[serial] = memory.units[serial]._replace(address=address)
         try:
             return (yield from _measure(bus, inverter, memory, frozen))
-        except (Corrupt, AddressConflict):
+        except AddressConflict:
             pass  # somebody whom nobody configured answers there as well
     free = yield from _set_apart(bus, serial, memory.units[serial], address, others)
     memory.units[serial] = memory.units[serial]._replace(address=free)

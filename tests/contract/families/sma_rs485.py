@@ -26,8 +26,8 @@ SILENT_TRIES = 2
 HEALS_IN = 31
 """Runs that may pass after a fault until all is well again: one is looked for every ten minutes, and three may be lost."""
 
-OF_THE_LINE = {"foreign-master"}
-"""Faults of our own that hit every inverter of the line."""
+OF_THE_LINE = {"foreign-master", "same-address"}
+"""Faults of our own that hit more than one inverter of the line."""
 
 UNPROTECTED: dict[str, float] = {}
 GUESSED: set[str] = set()
