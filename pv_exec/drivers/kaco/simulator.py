@@ -3,74 +3,26 @@
 No I/O and no clock; `sim/line.py` gives the bytes their time on the wire. Knows the codec, never the driver.
 """
 
-import math
 import random
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
-from pv_exec.box.daylight import Daylight, SoFar
 from pv_exec.drivers.kaco import codec
-from pv_exec.drivers.kaco.codec import (
-    Answer,
-    Firmware,
-    Generic,
-    Measured,
-    Phase,
-    Serial,
-    String,
-    Totals,
-    Trio,
-    TypeName,
-)
-from pv_exec.drivers.kaco.types import rated_power
+from pv_exec.drivers.kaco.messages import Answer, Measured, TypeName
+from pv_exec.drivers.kaco.simulated.faults import FAULTS, read_faults
+from pv_exec.drivers.kaco.simulated.kinds import OPTIONS, SPEC, Kind, read_list
+from pv_exec.drivers.kaco.simulated.speech import encode, say, sum_at, wrong_sum
+from pv_exec.drivers.kaco.simulated.station import Moment, Station
+
+__all__ = ["BAUD", "FAULTS", "GAP", "INVERTERS", "OPTIONS", "SPEC", "Simulator", "Transmission"]
 
 BAUD = 9600
 
 INVERTERS = "1:8000xi,2:3x10k,3:390TL"
 """Three families on one line, for who does not say what he wants."""
 
-SPEC = "ADDRESS:TYPE[:OPTION=VALUE]… with commas between"
-
-OPTIONS = {
-    "family": "00, 000xi, xp or generic (default: as the type has it)",
-    "noe": "generic: number of elements (11, 16, 17, 20, 23)",
-    "rated": "rated power in W",
-    "totals": "header, bare or none: how command 3 is answered",
-    "unit": "Wh, 0.1kWh or kWh: a step of its totals",
-    "pad": "XP: zeros or spaces",
-    "delay": "seconds to an answer (default: 0.04 to 0.43)",
-}
-"""What can be told of an inverter in the list."""
-
 GAP = 1.0
 """Seconds from one request to the next at the least (AN, HAN; shorter ones "silenced WR2 entirely", KSER)."""
-
-_TABLE: dict[str, tuple[str, str]] = {
-    "dark": ("last", "the station at ADDRESS does not answer (default: the {} one)"),
-    "status15": ("120", "status 15 for S seconds from the first request on (default {}), then dark"),
-    "checksum": (
-        "0D",
-        "values for which the one-byte sum is rightly HEX (default {}); 0A 0D 20 00 11 13 FF hurt",
-    ),
-    "wrong-sum": ("", "a sum or CRC that does not fit"),
-    "digit-flip": ("", "one digit is another one, sum or CRC as before"),
-    "foreign": ("9", "answers carry ADDRESS (default {}), with a right sum"),
-    "twin": ("first", "two units on ADDRESS (default: the {} one), their answers overlap"),
-    "no-type": ("", "family 00: the answer ends after the sum, 58 bytes"),
-    "no-cr": ("", "the last byte, CR, is missing"),
-    "status": ("121", "all stations say status N (default {})"),
-    "cosphi": ("c", "generic protocol: cos φ is unity, i, c or o (default {})"),
-    "totals": ("header", "command 3 is answered in the shape header or bare (default {})"),
-    "no-totals": ("", "command 3 is not answered"),
-    "total-reset": ("1", "after N answers to command 3 (default {}) the totals have been cleared"),
-    "stale-day": ("", "woken at night: energy today is still that of the day before"),
-}
-
-FAULTS: dict[str, str] = {name: text.format(default) for name, (default, text) in _TABLE.items()}
-"""Fault of the protocol → what it does, in a line. Besides them the modifiers `first` and `only` are taken."""
-
-_DEFAULTS: dict[str, str] = {name: default for name, (default, _) in _TABLE.items()}
 
 TWIN_LATER = 0.073
 """Seconds between the answers of two units on one address: at command 0 about 70 bytes came through clean, then soup,
@@ -84,83 +36,6 @@ class Transmission(NamedTuple):
     """Seconds from the end of the request."""
     data: bytes
     station: int
-
-
-class Moment(NamedTuple):
-    """The state of one inverter, before it is put into a frame's words."""
-
-    load: float
-    """Share of the rated power."""
-    drift: float
-    """-1…1, slow: grid voltage and the like."""
-    today: SoFar
-    energy_total: float
-    """Wh"""
-    hours_total: float
-    status: int | None = None
-    """None: as the load says."""
-
-
-class Kind(NamedTuple):
-    """How an inverter of the list speaks: `ADDRESS:TYPE[:OPTION=VALUE]…`."""
-
-    address: int
-    type: str
-    family: Literal["00", "000xi", "xp", "generic"]
-    elements: int = 20
-    """Generic protocol: the layout."""
-    rated: int = 5000
-    """W"""
-    totals: Literal["header", "bare", "none"] = "header"
-    unit: int = 1
-    """Wh in one step of a total: 1, 100 or 1000."""
-    zeros: bool = False
-    """XP: filled up with zeros."""
-    delay: float | None = None
-    """s; None: seeded, 40 to 430 ms."""
-
-
-class Station:
-    """One inverter on the line and what it remembers."""
-
-    def __init__(self, kind: Kind, *, seed: int, elevation: Callable[[float], float]) -> None:
-        self.kind = kind
-        self.address = kind.address
-        self.dice = random.Random(seed)
-        self.daylight = Daylight(elevation, seed)
-        # First bytes came 42…427 ms after the request, each unit near a time of its own (CAP).
-        self.delay = 0.04 + 0.36 * self.dice.random()
-        years = 3 + 10 * self.dice.random()
-        self.energy_before = years * 1000.0 * kind.rated
-        self.hours_before = years * 4300.0
-        self.turn = self.dice.random() * math.tau
-        self.serial = f"{kind.rated / 1000:.1f}TL{99000000 + self.dice.randrange(1000000)}"
-        self.answered = 0
-        self.totals_given = 0
-        self.cleared: tuple[float, float] | None = None
-        self.dusk: float | None = None
-        self.fitting: dict[tuple[str, str], Moment] = {}
-        self.first_day: float | None = None
-
-    def wait(self) -> float:
-        """Seconds until this answer begins."""
-        if self.kind.delay is not None:
-            return self.kind.delay
-        return self.delay + 0.03 * self.dice.random()
-
-    def moment(self, t: float) -> Moment:
-        """How things are at unix time t."""
-        daylight = self.daylight
-        if self.first_day is None:
-            self.first_day = t
-        today = daylight.today(t)
-        energy = self.energy_before + today.full_hours * self.kind.rated
-        hours = self.hours_before + today.awake_hours
-        for ago in range(1, daylight.days_between(self.first_day, t) + 1):
-            past = daylight.whole_day(t, ago)
-            energy += past.full_hours * self.kind.rated
-            hours += past.awake_hours
-        return Moment(daylight.load(t), math.sin(t / 800.0 + self.turn), today, energy, hours)
 
 
 class Simulator:
@@ -200,7 +75,7 @@ class Simulator:
         self._began = 0.0
         self._last: float | None = None
         self._ready: dict[tuple[int, str], bytes] = {}
-        self._faults = _read_faults(faults or {}, kinds)
+        self._faults = read_faults(faults or {}, kinds)
         self._first = int(self._faults.pop("first")) if "first" in self._faults else None
         self._only = int(self._faults.pop("only")) if "only" in self._faults else None
         if twin := self._faults.pop("twin", None):
@@ -270,7 +145,7 @@ class Simulator:
                 return b""
             station.totals_given += 1
             moment = self._cleared(station, moment)
-        answer = _say(kind, command, moment, self._on("cosphi", station), station.serial)
+        answer = say(kind, command, moment, self._on("cosphi", station), station.serial)
         if answer is None:
             return b""
         if (foreign := self._on("foreign", station)) is not None and getattr(
@@ -283,9 +158,9 @@ class Simulator:
             and self._on("no-type", station) is not None
         ):
             answer = answer._replace(type=None)
-        frame = _encode(kind, answer)
+        frame = encode(kind, answer)
         if self._on("wrong-sum", station) is not None:
-            frame = _wrong_sum(frame, answer)
+            frame = wrong_sum(frame, answer)
         if self._on("digit-flip", station) is not None:
             frame = self._flipped(frame, answer)
         return frame[:-1] if self._on("no-cr", station) is not None else frame
@@ -334,11 +209,11 @@ class Simulator:
                 load = 0.01 + 0.94 * dice.random() ** 3  # small values too: fewer digits, other sums
                 today = moment.today._replace(full_hours=8 * dice.random() ** 3)
                 guess = moment._replace(load=load, drift=2 * dice.random() - 1, today=today)
-                answer = _say(kind, asked, guess, None, "")
+                answer = say(kind, asked, guess, None, "")
                 if answer is None or not isinstance(answer, Measured):
                     return moment
-                frame = _encode(kind, answer)
-                if frame[_sum_at(frame, answer)] == wanted:
+                frame = encode(kind, answer)
+                if frame[sum_at(frame, answer)] == wanted:
                     station.fitting[key] = guess
                     break
             else:  # the zero-padded shape of an XP reaches only half of the sums (all of those that hurt)
@@ -371,7 +246,7 @@ class Simulator:
     def _flipped(self, frame: bytes, answer: Answer) -> bytes:
         """One digit of the values, not of the header or the sum, is another one."""
         begin = 5 if frame[1:2] == b"*" else 1
-        end = _sum_at(frame, answer) if isinstance(answer, Measured | TypeName) else len(frame) - 6
+        end = sum_at(frame, answer) if isinstance(answer, Measured | TypeName) else len(frame) - 6
         places = [at for at in range(begin, end) if 0x30 <= frame[at] <= 0x39]
         if not places:
             return frame  # the pointer of a 000xi to its parts
@@ -390,248 +265,3 @@ class Simulator:
         for which, one in enumerate(pair):
             one.kind = one.kind._replace(delay=delay + which * TWIN_LATER)
         self.stations[address] = pair
-
-
-def read_list(spec: str) -> list[Kind]:
-    """Read `1:8000xi,2:390TL:delay=0.4`. ValueError, with a sentence, for what cannot be understood."""
-    kinds = [_read_one(item.strip()) for item in spec.split(",") if item.strip()]
-    addresses = [kind.address for kind in kinds]
-    if not kinds:
-        raise ValueError("the list names no inverter; it looks like 1:8000xi,2:390TL")
-    if len(set(addresses)) < len(addresses):
-        raise ValueError("two inverters on one address; the fault `twin` is for that")
-    return kinds
-
-
-def _read_one(item: str) -> Kind:
-    address, *rest = item.split(":")
-    if not rest or not rest[0] or not address.isdecimal() or not 1 <= int(address) <= 32:
-        raise ValueError(
-            f"{item!r} is no inverter; write ADDRESS:TYPE with an address from 1 to 32, such as 1:8000xi"
-        )
-    code = rest[0]
-    options = {}
-    for option in rest[1:]:
-        name, _, value = option.partition("=")
-        if name not in OPTIONS or not value:
-            raise ValueError(f"{item!r}: there is no option {option!r}")
-        options[name] = value
-    kind = _by_type(int(address), code)
-    if family := options.get("family"):
-        kind = kind._replace(family=_one_of("family", family, ("00", "000xi", "xp", "generic")))
-        if family in {"000xi", "xp"}:
-            kind = kind._replace(totals="none")
-    try:
-        return kind._replace(
-            elements=int(options.get("noe", kind.elements)),
-            rated=int(options.get("rated", kind.rated)),
-            totals=_one_of("totals", options.get("totals", kind.totals), ("header", "bare", "none")),
-            unit={"Wh": 1, "0.1kWh": 100, "kWh": 1000}[options["unit"]] if "unit" in options else kind.unit,
-            zeros=options.get("pad", "zeros" if kind.zeros else "spaces") == "zeros",
-            delay=float(options["delay"]) if "delay" in options else None,
-        )
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"{item!r}: an option has a value it cannot have ({error})") from error
-
-
-def _by_type(address: int, code: str) -> Kind:
-    """What a unit of this type most likely is, as the sources have seen it."""
-    rated = rated_power(code) or 5000
-    if re.fullmatch(r"3x\d+k", code):
-        return Kind(address, code, "000xi", rated=rated, totals="none")
-    if (
-        code == "protect"
-    ):  # Powador-protect: 11 elements, of which only the status is known, no command 3 (JAVA)
-        return Kind(address, code, "generic", elements=11, rated=rated, totals="none")
-    if re.fullmatch(r"\d+k(TR|TL|H3P)", code):
-        return Kind(address, code, "generic", elements=16, rated=rated, zeros=True)
-    if re.fullmatch(r"\d+k", code):
-        # What the narrow shape makes of 100 A and more is not known; a 100k was seen at 40 kW (KRTU).
-        return Kind(address, code, "xp", rated=min(rated, 40_000), totals="none")
-    if match := re.fullmatch(r"(\d+)(TL|TR|L\d\d|X\d\d)", code):
-        three_strings = match[2] == "TR" or (match[2] == "TL" and int(match[1]) >= 300)
-        return Kind(address, code, "generic", elements=23 if three_strings else 20, rated=rated)
-    if code.endswith("xi"):
-        return Kind(address, code, "00", rated=rated, totals="bare", unit=1000)
-    return Kind(address, code, "00", rated=rated, totals="header", unit=100)  # 9600I, SP4600 (K485, PVM)
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> Any:
-    if value not in allowed:
-        raise ValueError(f"{name} is one of {', '.join(allowed)}, not {value}")
-    return value
-
-
-def _read_faults(faults: Mapping[str, str], kinds: list[Kind]) -> dict[str, str]:
-    if unknown := [name for name in faults if name not in FAULTS and name not in {"first", "only"}]:
-        raise ValueError(f"no such fault: {', '.join(unknown)}")
-    read = {name: value or _DEFAULTS.get(name, "1") for name, value in faults.items()}
-    for name in ("dark", "twin"):
-        if name in read:
-            given = {"first": kinds[0].address, "last": kinds[-1].address}.get(read[name], read[name])
-            if given not in [kind.address for kind in kinds] and given not in [
-                str(kind.address) for kind in kinds
-            ]:
-                raise ValueError(f"{name}: no inverter has the address {given}")
-            read[name] = str(given)
-    for name in ("foreign", "status", "total-reset", "first", "only"):
-        if name in read and not read[name].isdecimal():
-            raise ValueError(f"{name} wants a whole number, not {read[name]}")
-    if not re.fullmatch(r"[0-9A-Fa-f]{2}", read.get("checksum", "00")):
-        raise ValueError(f"checksum wants two hexadecimal digits, not {read['checksum']}")
-    if not re.fullmatch(r"\d+(\.\d*)?", read.get("status15", "0")):
-        raise ValueError(f"status15 wants seconds, not {read['status15']}")
-    if "cosphi" in read:
-        _one_of("cosphi", read["cosphi"], ("unity", "i", "c", "o"))
-    if "totals" in read:
-        _one_of("totals", read["totals"], ("header", "bare"))
-    return read
-
-
-# ------------------------------------------------------------------------------------------- a moment in a frame's words
-
-
-def _say(kind: Kind, command: str, moment: Moment, cosphi: str | None, serial: str) -> Answer | None:
-    """The answer of an inverter, None for a command it does not know."""
-    address = kind.address
-    if command == "0":
-        if kind.family == "000xi":
-            return Trio(address)
-        return (
-            _generic(kind, moment, cosphi or "unity")
-            if kind.family == "generic"
-            else _measured(kind, "0", moment)
-        )
-    if kind.family == "000xi":
-        return _measured(kind, command, moment) if command in "123" else None
-    if command == "3":
-        return _totals(kind, moment)
-    if command == "9":
-        return TypeName(address, kind.type)
-    if command == "8" and kind.family == "00":
-        return Firmware(address, "K222.36DE 6817")
-    if kind.family != "generic":
-        return None  # an xi does not answer s (CAP); 1 and 2 are only known of a 000xi
-    if command == "8":
-        return Firmware(address, "ARM V6.53 D6A5 Config V6.3124 2F4F DSP V4.08 6BA0")
-    return Serial(address, serial) if command == "s" else None
-
-
-def _status(moment: Moment) -> int:
-    """4 searching in low light, 5 in strong light, 1 waiting for the sun (section 4.3 of HB)."""
-    if moment.status is not None:
-        return moment.status
-    return 1 if moment.load <= 0.0 else 5 if moment.load > 0.6 else 4
-
-
-def _measured(kind: Kind, command: str, moment: Moment) -> Measured:
-    family: Literal["00", "000xi", "xp"] = "00" if kind.family == "generic" else kind.family
-    share = kind.rated
-    code: str = kind.type
-    energy_today = moment.today.full_hours * kind.rated
-    drift = moment.drift
-    if family == "000xi":
-        share //= 3
-        energy_today /= 3
-        drift += 0.3 * int(command)  # three inverters are never quite alike
-        code = f"{kind.type.removeprefix('3x')}{command}"
-    power = moment.load * share / 0.965
-    u_dc = round(540.0 - 110.0 * moment.load + 12.0 * drift, 1)
-    i_dc = round(power / u_dc, 2)
-    u_ac = round(229.5 + 2.5 * drift, 1)
-    status = _status(moment)
-    energy_total = None
-    if family == "xp":
-        # Steps as in the lines of a 100k: power in hundreds of watts, three phases (KRTU). 35: while feeding in.
-        i_dc = round(i_dc, 1)
-        p_dc = round(u_dc * i_dc, -2)
-        p_ac = round(p_dc * 0.985, -2)
-        u_ac = round(u_ac * math.sqrt(3) - 15.0, 1)
-        i_ac = round(p_ac / u_ac / math.sqrt(3), 1)
-        energy_today = round(energy_today, -2)
-        energy_total = int(moment.energy_total / 1000)
-        status = status if moment.status is not None else 35 if p_ac else 0
-    else:
-        # Units multiply what they display and cut it off; 30 W and 3.5 % are lost, and the filter takes 120 var
-        # (14 real frames of CAP, UART, K485, AN, WIO).
-        p_dc = int(u_dc * i_dc)
-        p_ac = max(int(p_dc * 0.965 - 30.0), 0)
-        i_ac = round(math.hypot(p_ac, 120.0) / u_ac, 2) if p_ac else 0.0
-    temperature = round(18.0 + 30.0 * moment.load + 2.0 * drift)
-    return Measured(
-        kind.address, command, family, status, u_dc, i_dc, int(p_dc), u_ac, i_ac, int(p_ac), temperature,
-        int(energy_today), code, energy_total,
-    )  # fmt: skip
-
-
-def _generic(kind: Kind, moment: Moment, cosphi: str) -> Generic:
-    address, code, status = kind.address, kind.type, _status(moment)
-    drift = moment.drift
-    energy = int(moment.today.full_hours * kind.rated)
-    temperature = round(30.0 + 25.0 * moment.load + drift, 1)
-    power = moment.load * kind.rated / 0.98
-    shares = {20: (0.52, 0.48), 23: (0.29, 0.28, 0.43), 16: (1.0,), 17: (1.0,)}.get(kind.elements)
-    if shares is None:
-        tokens = ("0",) * (kind.elements - 4) + (str(energy),)
-        return Generic(address, kind.elements, code, status, energy_today=energy, tokens=tokens)
-    strings = []
-    for which, share in enumerate(shares):
-        u = round(630.0 - 120.0 * moment.load + 4.0 * drift + 3.0 * which, 1)
-        watts = power * share
-        strings.append(String(u, round(watts / u, 2), round(watts) if len(shares) > 1 else None))
-    p_dc = sum(one.p or 0 for one in strings) if len(shares) > 1 else round(power)
-    p_ac = round(power * 0.98, 1 if kind.elements == 17 else None)
-    factor = {"unity": 1.0, "i": 0.735, "c": 0.957, "o": 0.99}[cosphi]
-    # At unity the current is still larger than the power asks for: 890 VA at 759 W (CAP).
-    reactive = p_ac * math.tan(math.acos(factor)) + (0.04 * kind.rated if p_ac else 0.0)
-    apparent = math.hypot(p_ac, reactive)
-    phases = []
-    for which in range(3):
-        u = round(228.0 + 2.0 * drift + 1.1 * which, 1)
-        phases.append(Phase(u, round(apparent / 3 / u, 2)))
-    sign: Literal["", "i", "c", "o"] = (
-        "i" if cosphi == "i" else "c" if cosphi == "c" else "o" if cosphi == "o" else ""
-    )
-    return Generic(
-        address, kind.elements, code, status, tuple(strings), tuple(phases), p_dc, p_ac, factor, sign,
-        round(50.0 + 0.02 * drift, 2) if kind.elements == 17 else None, temperature, energy,
-    )  # fmt: skip
-
-
-def _totals(kind: Kind, moment: Moment) -> Totals:
-    total = int(moment.energy_total / kind.unit)
-    if kind.totals == "bare":
-        total %= 1_000_000  # six digits
-    address = None if kind.totals == "bare" else kind.address
-    peak = int(moment.today.peak * kind.rated * 1.02)
-    hours = _minutes(moment.today.awake_hours), _minutes(moment.hours_total), _minutes(moment.hours_total)
-    return Totals(address, peak, int(moment.today.full_hours * kind.rated), total, total, *hours)
-
-
-def _minutes(hours: float) -> float:
-    return int(hours * 60) / 60
-
-
-def _encode(kind: Kind, answer: Answer) -> bytes:
-    return codec.encode_answer(
-        answer, header=kind.totals != "bare", zeros=kind.zeros, hours_zeros=kind.family == "generic"
-    )
-
-
-def _sum_at(frame: bytes, answer: Measured | TypeName) -> int:
-    """Where the one-byte sum stands: before the type where there is one, else near the end."""
-    if isinstance(answer, TypeName):
-        return len(frame) - 2
-    return len(frame) - 1 if answer.type is None else frame.rfind(b" " + answer.type.encode()) - 1
-
-
-def _wrong_sum(frame: bytes, answer: Answer) -> bytes:
-    """One bit of the sum, or one digit of the CRC, is wrong; frames without either stay as they are."""
-    if isinstance(answer, Measured | TypeName):
-        at = _sum_at(frame, answer)
-        return frame[:at] + bytes([frame[at] ^ 0x01]) + frame[at + 1 :]
-    if isinstance(answer, Generic | Serial):
-        at = len(frame) - 2
-        digit = b"1" if frame[at : at + 1] != b"1" else b"2"
-        return frame[:at] + digit + frame[at + 1 :]
-    return frame

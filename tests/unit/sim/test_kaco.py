@@ -6,7 +6,8 @@ from math import sqrt
 import pytest
 
 from pv_exec.box.errors import Usage
-from pv_exec.drivers.kaco.simulator import FAULTS, read_list
+from pv_exec.drivers.kaco.simulated.kinds import read_list
+from pv_exec.drivers.kaco.simulator import FAULTS
 from pv_exec.sim import plant
 from pv_exec.sim.virtual import VirtualLink
 
