@@ -12,7 +12,6 @@ from pv_exec.box.errors import AddressConflict, AnswerError, Corrupt, StaleList
 from pv_exec.box.settings import Duration, Range, Text
 from pv_exec.conversation import MOMENT, Conversation, Listen, OutOfTime, Query, Report, Send, Wire, ask, turn
 from pv_exec.drivers.sma_rs485 import channels, codec, frames
-from pv_exec.drivers.sma_rs485.learn import learn
 from pv_exec.drivers.sma_rs485.memory import Known, Memory
 from pv_exec.drivers.sma_rs485.messages import Data, Framing, Part, SynOnline
 from pv_exec.drivers.sma_rs485.timing import TURNAROUND, idle, on_wire, within
@@ -141,6 +140,13 @@ def read(bus: Bus) -> Conversation[None]:
     yield from memory.keeps()
 
 
+def learn(bus: Bus) -> Conversation[None]:
+    """Find the inverters and download their channel lists; what a read never does, so it loads its module itself."""
+    from pv_exec.drivers.sma_rs485 import learn as learning
+
+    return learning.learn(bus)
+
+
 def _serial(inverter: Inverter) -> int:
     unit: Unit = inverter.unit
     return unit.serial
@@ -158,7 +164,8 @@ def _freeze(bus: Bus, frozen: Frozen, framings: set[Framing]) -> Conversation[No
     for framing in sorted(framings):
         telegram = frames.encode(packet, framing)
         left = (yield Send(telegram)).left
-        ends = left - on_wire(len(telegram), options.baudrate) - options.sync_wait
+        # The quiet before the next question is part of the pause.
+        ends = left - on_wire(len(telegram), options.baudrate) - options.sync_wait + TURNAROUND
         while left - ends > MOMENT:
             left = (yield Listen(left - ends)).left
 
