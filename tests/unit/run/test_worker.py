@@ -4,9 +4,11 @@ import os
 
 import pytest
 
+from pv_exec.box import clock
 from pv_exec.conversation import Keep
 from pv_exec.model import Outcome
 from pv_exec.run import memory, pipes, worker
+from pv_exec.run.judge import Track
 
 NOW = 5000.0
 
@@ -23,8 +25,8 @@ class Said:
 
 @pytest.fixture
 def parent(monkeypatch):
-    monkeypatch.setattr(worker.clock, "boottime", lambda: NOW)
-    monkeypatch.setattr(worker.clock, "boot_id", lambda: "boot")
+    monkeypatch.setattr(clock, "boottime", lambda: NOW)
+    monkeypatch.setattr(clock, "boot_id", lambda: "boot")
     reading, writing = os.pipe()
     yield Said(reading), writing
     os.close(writing)
@@ -45,9 +47,7 @@ def test_no_value_passes_that_was_not_judged(parent):
 
 def test_counters_are_held_against_what_was_kept(parent):
     said, fd = parent
-    kept = {
-        "tracks": memory.dump_tracks({"south": {"energy_total_wh": worker.Track(9e6, NOW, "boot")}}, None)
-    }
+    kept = {"tracks": memory.dump_tracks({"south": {"energy_total_wh": Track(9e6, NOW, "boot")}}, None)}
     worker._Reporter(fd, kept, "")(outcome(energy_total_wh=8e6))
     [record] = said("outcome")
     assert record[2] == {}
