@@ -12,11 +12,11 @@ import time
 from types import FrameType
 
 from pv_exec import __version__, config
-from pv_exec.box import clock, settings, sun
+from pv_exec.box import clock, settings
 from pv_exec.box.errors import BUG, MISCONFIGURED, UNREACHABLE, PvError, Usage
 from pv_exec.box.settings import Fault
 from pv_exec.cli import leave_the_unit_alone
-from pv_exec.run import plan as plans, report
+from pv_exec.run import dusk, plan as plans, report
 from pv_exec.run.parent import Reading, Run
 
 LAST_RESORT = 1.0
@@ -77,7 +77,7 @@ def _main(argv: list[str]) -> int:
     reading = run.perform()
 
     now = report.Now(time.time(), clock.boottime(), clock.boot_id())
-    now = now._replace(elevation=_elevation(plan.site, now.wall, reading.trusted))
+    now = now._replace(elevation=dusk.sun_height(plan.site, now.wall, reading.trusted))
     reading = report.settle(reading, now)
     _print(_text(arguments.format, plan, reading, now))
     status = 128 + signal.SIGINT if signal.SIGINT in stopped_by else _status(reading, strict=arguments.strict)
@@ -115,12 +115,6 @@ def _text(form: str, plan: plans.Plan, reading: Reading, now: report.Now) -> str
     from pv_exec.formats import table
 
     return table.render(lines)
-
-
-def _elevation(site: plans.Site, wall: float, trusted: bool) -> float | None:
-    if not trusted or site.latitude is None or site.longitude is None:
-        return None
-    return sun.elevation(wall, site.latitude, site.longitude)
 
 
 def _print(text: str) -> None:

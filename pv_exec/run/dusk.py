@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 
+from pv_exec.box import sun
 from pv_exec.box.sun import phase
 from pv_exec.model import Inverter, Outcome
+from pv_exec.run.plan import Site
 
 UNPROBED = 300.0
 """Seconds after which every dark inverter is asked again: one dead one must never hide the others at dawn."""
+
+
+def sun_height(site: Site, wall: float, trusted: bool) -> float | None:
+    """Degrees of the sun above the site's horizon at a Unix time; None without a position or a trusted clock."""
+    if not trusted or site.latitude is None or site.longitude is None:
+        return None
+    return sun.elevation(wall, site.latitude, site.longitude)
 
 
 def chosen(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pv_exec.box import clock, lock, paths, records, sun
+from pv_exec.box import clock, lock, paths, records
 from pv_exec.box.errors import LinkError, PvError
 from pv_exec.conversation import Driver, Keep, Link, Wire
 from pv_exec.links import locate, lock_key, scheme, steady_name
@@ -74,7 +74,7 @@ def _read(plan: Plan, bus: BusPlan, driver: Driver, open_link: Opener, out: int,
     if fault:
         raise fault
     now, wall = clock.boottime(), time.time()
-    elevation = _elevation(plan, wall, trusted)
+    elevation = dusk.sun_height(plan.site, wall, trusted)
     asked, ok = memory.times(kept, clock.boot_id())
     inverters = dusk.chosen(bus.inverters, elevation, asked, ok, now)
     for inverter in bus.inverters:
@@ -134,13 +134,6 @@ def as_owner_of(directory: str) -> Iterator[None]:
         if owner:
             os.seteuid(0)
             os.setegid(0)
-
-
-def _elevation(plan: Plan, wall: float, trusted: bool) -> float | None:
-    site = plan.site
-    if not trusted or site.latitude is None or site.longitude is None:
-        return None
-    return sun.elevation(wall, site.latitude, site.longitude)
 
 
 class _Reporter:
