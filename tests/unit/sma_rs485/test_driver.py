@@ -1,5 +1,7 @@
 """The Sunny Boys' driver against simulated ones in virtual time: runs, mornings, and what it never sends or believes."""
 
+from typing import Any
+
 import pytest
 
 from pv_exec.model import Progress
@@ -29,6 +31,13 @@ def bus(count=3, spoilt=None, options="", learned=True, **keys) -> Rehearsal:
 def commands(run) -> list[int]:
     """Command bytes in the order sent; SMA-Net, none of them is stuffed but 11 to 13, which are not sent."""
     return [data[11] for _, data in run.sent]
+
+
+def configured(rehearsal) -> list[tuple[int, int]]:
+    """Every CFG_NETADR that was heard: serial number and address."""
+    simulator: Any = rehearsal.line.stations
+    found: list[tuple[int, int]] = simulator.configured
+    return found
 
 
 def minutes(rehearsal, count):
@@ -102,17 +111,14 @@ def test_two_on_one_address_are_set_apart_and_both_are_read_from_then_on():
     first, second = minutes(rehearsal, 2)
     assert first.states()[THIRD] == "ok"
     assert second.states() == {FIRST: "ok", SECOND: "ok", THIRD: "ok"}
-    assert (
-        rehearsal.line.stations.configured == [(SERIALS[2], 3)]
-        or len(rehearsal.line.stations.configured) == 1
-    )
-    assert rehearsal.line.stations.configured[0][0] == SERIALS[2]
+    assert configured(rehearsal) == [(SERIALS[2], 3)] or len(configured(rehearsal)) == 1
+    assert configured(rehearsal)[0][0] == SERIALS[2]
 
 
 def test_nobody_is_given_an_address_where_that_is_forbidden():
     rehearsal = bus(spoilt={"same-address": ""}, readdress="never")
     runs = minutes(rehearsal, 3)
-    assert rehearsal.line.stations.configured == []
+    assert configured(rehearsal) == []
     assert runs[0].states()[THIRD] == "address_conflict"
     assert 'set readdress = "auto"' in runs[0].outcomes[THIRD].error
 
@@ -121,7 +127,7 @@ def test_nobody_is_given_an_address_where_that_is_forbidden():
 def test_damage_gives_nobody_an_address(fault):
     rehearsal = bus(spoilt={fault: ""})
     minutes(rehearsal, 40)
-    assert rehearsal.line.stations.configured == []
+    assert configured(rehearsal) == []
 
 
 def test_all_silent_looks_for_nobody():
@@ -155,7 +161,7 @@ def test_zeros_of_the_morning_are_left_out():
 def test_channels_without_a_name_go_out_under_their_own_where_that_is_set():
     assert not any(name.startswith("channel_") for name in bus(1).run().outcomes[FIRST].values)
     values = bus(1, channels="all").run().outcomes[FIRST].values
-    assert values["channel_Uac_Srr"] > 200
+    assert float(values["channel_Uac_Srr"]) > 200
     assert {"channel_Fehler_Cnt", "channel_dZac", "channel_Iac_Soll"} <= set(values)
 
 
