@@ -20,8 +20,8 @@ from pv_exec.run.keeper import keep
 from pv_exec.run.plan import BusPlan, Plan
 from pv_exec.run.worker import Opener, child_of, work
 
-HELLO = 0.05
-"""Seconds to wait for the keeper's number once all buses are done; it has had the whole run to count."""
+HELLO = 0.2
+"""Seconds to wait for the keeper's number once all buses are done: only a run that is over at once, its port missing, ever waits."""
 
 ENDED = ("timeout", "the run was ended from outside before this inverter was done")
 

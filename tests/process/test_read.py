@@ -12,7 +12,8 @@ import time
 
 import pytest
 
-from pv_exec.box import proc, records
+from pv_exec.box import clock, lock, paths, proc, records
+from pv_exec.run import memory
 from tests.e2e.process import wait_for
 from tests.plant import Plant
 
@@ -47,6 +48,19 @@ def test_runs_are_numbered_and_recorded(plant):
     plant.configure("inverters = [1]")
     assert [plant.read().lines[0]["fields"]["seq"] for _ in range(3)] == [1, 2, 3]
     assert plant.ended().outcomes["1"]["state"] == "ok"
+
+
+def test_the_shortest_run_waits_for_its_number(plant):
+    """Its worker is done at once, while another run's keeper is still counting."""
+    run = str(plant.directory / "run")
+    plant.configure(port=f"{plant.directory}/missing")
+    assert plant.read().lines[0]["fields"]["seq"] == 1
+    before = plant.ended()
+    other = lock.take(run, "seq")
+    reader = subprocess.Popen(plant.command(), stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: records.read(run, "roof") not in (before, None), "the worker has begun")
+    other.release()
+    assert ",seq=2i " in reader.communicate(timeout=10)[0]
 
 
 def test_a_total_is_published_once_a_second_reply_agrees(plant):
@@ -138,6 +152,12 @@ def test_sigterm_prints_what_is_complete(plant):
     assert reader.returncode == 0
     assert 'inverter=1,site=test ok=true,state="ok"' in out
     assert 'inverter=3,site=test ok=false,state="timeout"' in out
+
+    def remembered() -> bool:
+        """By the keeper, which the SIGTERM reached as well."""
+        return "1" in memory.times(paths.read_kept(str(plant.directory / "run"), "roof"), clock.boot_id())[1]
+
+    wait_for(remembered, "the good answer is remembered")
 
 
 def locked(plant: Plant) -> str:
@@ -382,6 +402,23 @@ def test_a_glob_takes_the_one_device_that_fits(plant):
     plant.serve("1:8000xi")
     plant.configure("inverters = [1]", port=f"{plant.directory}/tt?")
     assert plant.read().states == {"1": "ok"}
+
+
+def test_of_several_devices_a_glob_takes_the_one_that_answered_last(plant):
+    plant.serve("1:8000xi")
+    plant.configure("inverters = [1]", port=f"{plant.directory}/tty*")
+    assert plant.read().states == {"1": "ok"}
+    plant.ended()
+    os.symlink("/dev/null", plant.directory / "tty2")
+    assert plant.read().states == {"1": "ok"}
+
+
+def test_a_glob_takes_no_port_that_another_bus_names(plant):
+    plant.serve("1:8000xi")
+    os.symlink("/dev/null", plant.directory / "tty2")
+    other = f'[[bus]]\nname = "barn"\ndriver = "kaco"\nport = "{plant.directory}/tty2"\ninverters = [1]'
+    plant.configure("inverters = [1]", port=f"{plant.directory}/tty*", more=other)
+    assert plant.read("--bus", "roof").states == {"1": "ok"}
 
 
 @pytest.mark.parametrize(
