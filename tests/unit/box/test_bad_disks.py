@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -111,8 +112,14 @@ def test_a_holder_in_state_d_is_named_at_once_also_after_it_was_killed(card):
         lock.take(card, KEY)  # gets the lock, and sleeps in the write of its name
         os._exit(0)
     try:
-        while (seen := proc.state(holder)) and seen.letter != "D":
-            os.sched_yield()
+        # It may sleep elsewhere on its way (a page of its own to be read): wait until it holds the lock and stays asleep.
+        steady, seen = 0, None
+        while steady < 20:
+            before, seen = seen, proc.state(holder)
+            who = lock.holder(card, KEY)
+            here = seen is not None and seen.letter == "D" and seen == before
+            steady = steady + 1 if here and who and who.process and who.process.pid == holder else 0
+            time.sleep(0.001)
         sleeping = rf"^held by pid {holder} \(.+\), state D, in \w+$"
         with pytest.raises(Locked, match=sleeping):
             lock.take(card, KEY)
