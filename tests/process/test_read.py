@@ -276,6 +276,16 @@ def full_pipe() -> tuple[int, int]:
     return reading, writing
 
 
+def test_a_deadline_counts_from_the_start_of_the_process(plant):
+    """A second that the interpreter took to start is a second less for the bus: the second question is not put any more."""
+    plant.serve()
+    plant.configure(bus='gap = "1s"\ntotals = "never"')
+    code = "import time; time.sleep(1); from pv_exec.cli.read import main; main()"
+    command = [sys.executable, "-c", code, "--config", plant.config, "--deadline", "2s"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    assert re.findall(r'state="(\w+)"', done.stdout) == ["ok", "timeout", "timeout"]
+
+
 def test_what_cannot_be_started_costs_its_own_part(plant):
     """Files enough for the program and none for its pipes: every inverter still has its line."""
     plant.serve("1:8000xi")
