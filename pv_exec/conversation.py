@@ -4,6 +4,7 @@ It yields what it wants done and is resumed with what was heard. `run/pump.py` p
 performs it on a simulator in virtual time, or on a recorded trace.
 """
 
+import json
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -40,6 +41,24 @@ class Keep(NamedTuple):
     name: str
     data: bytes
     durable: bool = True
+
+
+def packed(what: Any) -> bytes:
+    """A table as it is kept: the same text for the same table, so that a comparison tells whether it changed."""
+    return json.dumps(what, sort_keys=True, separators=(",", ":")).encode()
+
+
+def unpacked(data: bytes) -> dict[str, Any]:
+    """A kept table; a damaged one, or what another version wrote, is an empty one: what it said is learned again."""
+    try:
+        return table(json.loads(data))
+    except (ValueError, RecursionError):
+        return {}
+
+
+def table(what: Any) -> dict[str, Any]:
+    """A part of a kept table that ought to be a table itself; an empty one where it is not."""
+    return what if isinstance(what, dict) else {}
 
 
 class Heard(NamedTuple):

@@ -1,10 +1,10 @@
 """What a bus remembers between runs, besides what its driver keeps: whom it asked and heard when, and its counters."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from pv_exec.box import lock, paths
+from pv_exec.conversation import packed, table, unpacked
 from pv_exec.model import Outcome
 from pv_exec.run.judge import Track
 
@@ -26,11 +26,11 @@ def load(runtime: str, state: str, bus: str) -> dict[str, bytes]:
 
 def times(kept: Mapping[str, bytes], boot: str) -> tuple[dict[str, float], dict[str, float]]:
     """Boottimes of each inverter's last question and of its last good answer; those of another boot say nothing."""
-    entry = _load(kept.get("times", b""))
+    entry = unpacked(kept.get("times", b""))
     if entry.get("boot") != boot:
         return {}, {}
     asked, ok = (
-        {name: at for name, at in _table(entry.get(key)).items() if _is_time(at)} for key in ("asked", "ok")
+        {name: at for name, at in table(entry.get(key)).items() if _is_time(at)} for key in ("asked", "ok")
     )
     return asked, ok
 
@@ -43,7 +43,7 @@ def dump_times(kept: Mapping[str, bytes], boot: str, outcomes: Mapping[str, Outc
             asked[name] = outcome.at
         if outcome.state == "ok":
             ok[name] = outcome.at
-    return json.dumps({"boot": boot, "asked": asked, "ok": ok}).encode()
+    return packed({"boot": boot, "asked": asked, "ok": ok})
 
 
 def tracks(kept: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Track]], tuple[float, str] | None]:
@@ -51,10 +51,10 @@ def tracks(kept: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Track]], tupl
 
     A track that is damaged or was written by another version is left out: that counter is learned again. Never raises.
     """
-    entry = _load(kept.get("tracks", b""))
+    entry = unpacked(kept.get("tracks", b""))
     found = {
-        name: {key: Track(*track) for key, track in _table(of).items() if _is_track(track)}
-        for name, of in _table(entry.get("of")).items()
+        name: {key: Track(*track) for key, track in table(of).items() if _is_track(track)}
+        for name, of in table(entry.get("of")).items()
     }
     match entry.get("saved"):
         case [at, str(boot)] if _is_time(at):
@@ -64,18 +64,7 @@ def tracks(kept: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Track]], tupl
 
 def dump_tracks(of: Mapping[str, Mapping[str, Track]], saved: tuple[float, str] | None) -> bytes:
     """The tracks as they are kept."""
-    return json.dumps({"saved": saved, "of": of}).encode()
-
-
-def _load(data: bytes) -> dict[str, Any]:
-    try:
-        return _table(json.loads(data))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _table(what: Any) -> dict[str, Any]:
-    return what if isinstance(what, dict) else {}
+    return packed({"saved": saved, "of": of})
 
 
 def _is_time(value: Any) -> bool:

@@ -1,10 +1,9 @@
 """What a Kaco bus remembers from run to run: whose turn it is, the types last heard, and what its totals said."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pv_exec.conversation import Keep
+from pv_exec.conversation import Keep, packed, table, unpacked
 from pv_exec.drivers.kaco import totals
 from pv_exec.drivers.kaco.types import rated_power
 
@@ -14,21 +13,21 @@ class Memory:
 
     def __init__(self, kept: Mapping[str, bytes]) -> None:
         """What is damaged, or written by another version, is as if it were not there, and learned again. Never raises."""
-        run = _load(kept.get("run", b""))
-        units = _load(kept.get("units", b""))
+        run = unpacked(kept.get("run", b""))
+        units = unpacked(kept.get("units", b""))
         turn = run.get("turn")
         self.turn: str = turn if isinstance(turn, str) else ""
         self.types: dict[str, str] = {
-            name: kind for name, kind in _table(run.get("types")).items() if isinstance(kind, str)
+            name: kind for name, kind in table(run.get("types")).items() if isinstance(kind, str)
         }
         self.steady: set[str] = set()
         self.totals: dict[str, totals.Memory] = {}
-        for name, entry in _table(run.get("totals")).items():
+        for name, entry in table(run.get("totals")).items():
             try:
                 self.totals[name] = _totals(entry)
             except (TypeError, ValueError):
                 continue
-        for name, entry in _table(units).items():
+        for name, entry in table(units).items():
             match entry:
                 case [str(unit), str(model)] if unit in totals.UNITS:
                     known = self.totals.get(name, totals.Memory())
@@ -52,10 +51,10 @@ class Memory:
             name: (entry.last, entry.previous, entry.base, entry.candidate, entry.findings)
             for name, entry in self.totals.items()
         }
-        run = _dump({"turn": self.turn, "types": self.types, "totals": entries})
+        run = packed({"turn": self.turn, "types": self.types, "totals": entries})
         if run != kept.get("run"):
             yield Keep("run", run, durable=False)
-        units = _dump({name: (entry.unit, entry.model) for name, entry in self.totals.items() if entry.unit})
+        units = packed({name: (entry.unit, entry.model) for name, entry in self.totals.items() if entry.unit})
         if units != kept.get("units", b"{}"):
             yield Keep("units", units)
 
@@ -98,18 +97,3 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
-
-
-def _dump(what: Any) -> bytes:
-    return json.dumps(what, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _load(data: bytes) -> dict[str, Any]:
-    try:
-        return _table(json.loads(data))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _table(what: Any) -> dict[str, Any]:
-    return what if isinstance(what, dict) else {}

@@ -1,11 +1,10 @@
 """What a bus of Sunny Boys remembers: who is at which address, their channel lists, and when somebody was last looked for."""
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pv_exec.box.errors import AnswerError
-from pv_exec.conversation import Keep
+from pv_exec.conversation import Keep, packed, unpacked
 from pv_exec.drivers.sma_rs485 import channels
 from pv_exec.drivers.sma_rs485.messages import FRAMINGS, Framing
 from pv_exec.wire.crc import crc16_x25
@@ -28,7 +27,7 @@ class Memory:
         """A damaged entry is none: what it said is learned again."""
         self.kept = dict(kept)
         self.units: dict[int, Known] = {}
-        for serial, entry in _load(kept.get("units", b"")).items():
+        for serial, entry in unpacked(kept.get("units", b"")).items():
             try:
                 address, kind, framing, name = entry
                 if framing in FRAMINGS and 0 < address < 0x10000:
@@ -36,7 +35,7 @@ class Memory:
             except (TypeError, ValueError):
                 continue
         self.searched: dict[str, float] = {}
-        search = _load(kept.get("search", b""))
+        search = unpacked(kept.get("search", b""))
         self.boot = search.get("boot")
         if isinstance(search.get("at"), dict):
             self.searched = {serial: at for serial, at in search["at"].items() if isinstance(at, int | float)}
@@ -79,11 +78,11 @@ class Memory:
         """Remember that an inverter was looked for."""
         self.searched = (self.searched if self.boot == boot else {}) | {str(serial): at}
         self.boot = boot
-        return Keep("search", _dump({"boot": boot, "at": self.searched}), durable=False)
+        return Keep("search", packed({"boot": boot, "at": self.searched}), durable=False)
 
     def keeps(self) -> Iterator[Keep]:
         """What changed and has to last."""
-        units = _dump({str(serial): tuple(known) for serial, known in self.units.items()})
+        units = packed({str(serial): tuple(known) for serial, known in self.units.items()})
         if units != self.kept.get("units", b"{}"):
             self.kept["units"] = units
             yield Keep("units", units)
@@ -92,15 +91,3 @@ class Memory:
 def _stem(kind: str) -> str:
     """A kept name has only lower-case letters, digits and `_.-`."""
     return "list-" + "".join(c if c.isascii() and c.isalnum() else "_" for c in kind.lower()) + "-"
-
-
-def _dump(what: Any) -> bytes:
-    return json.dumps(what, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _load(data: bytes) -> dict[str, Any]:
-    try:
-        what = json.loads(data)
-    except ValueError:
-        return {}
-    return what if isinstance(what, dict) else {}
