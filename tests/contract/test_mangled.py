@@ -69,7 +69,8 @@ def test_damaged_answers_cost_readings_and_never_truth(family, record_property, 
         print(f"\n{family.driver}: {dict(told)}")
     for name, count in told.items():
         record_property(name, count)
-    assert min(states["ok"], states["corrupt"], states["silent"]) > COUNT / 20
+    # All three are met, so that the damage was neither harmless nor total (Sunny Boys are asked twice while silent).
+    assert min(states["ok"], states["corrupt"], states["silent"]) > COUNT / 40
     # The checks behind the checksum leave at most a tenth of what it lets pass (three standard deviations of a
     # rare event allowed for), and a counter without one is believed where it could be: see the family's facts.
     most = told["passes the checksum alone"] / 10
