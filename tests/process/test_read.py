@@ -286,6 +286,22 @@ def test_a_deadline_counts_from_the_start_of_the_process(plant):
     assert re.findall(r'state="(\w+)"', done.stdout) == ["ok", "timeout", "timeout"]
 
 
+def test_a_bus_that_is_read_to_the_end_of_its_time_is_not_hung(plant):
+    """It ends before the deadline by what the commit and the print need."""
+    plant.serve("1:8000xi", "--fault", "night")
+    plant.configure("inverters = [1]", bus='reply_timeout = "9s"')
+    assert plant.read("--deadline", "1s").states == {"1": "timeout"}
+
+
+def test_a_faulty_bus_costs_no_other(plant):
+    plant.serve("1:8000xi")
+    other = f'[[bus]]\nname = "barn"\ndriver = "kacco"\nport = "{plant.port}2"\ninverters = [7]'
+    plant.configure("inverters = [1]", more=other)
+    done = plant.read()
+    assert (done.status, done.states) == (0, {"1": "ok", "7": "config"})
+    assert 'did you mean "kaco"' in done.health["7"]["error"]
+
+
 def test_what_cannot_be_started_costs_its_own_part(plant):
     """Files enough for the program and none for its pipes: every inverter still has its line."""
     plant.serve("1:8000xi")

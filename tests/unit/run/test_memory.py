@@ -1,10 +1,12 @@
 """What a run remembers of the last: damage in it is never more than forgetting."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given, strategies as st
 
+from pv_exec.box import lock, paths, proc
 from pv_exec.model import Inverter, Outcome
 from pv_exec.run import dusk, memory
 from pv_exec.run.judge import Track, judge
@@ -98,3 +100,24 @@ def test_one_damaged_track_does_not_cost_the_others():
     found, saved = memory.tracks({"tracks": json.dumps(entry).encode()})
     assert found == {"a": {"energy_today_wh": TRACK}, "b": {}}
     assert saved is None
+
+
+@pytest.mark.parametrize(("letter", "units"), [("D", None), ("S", b"x")])
+def test_a_disk_on_which_a_keeper_hangs_is_not_read_either(tmp_path, monkeypatch, letter, units):
+    run, state = str(tmp_path / "run"), str(tmp_path / "state")
+    for place in (run, state):
+        os.mkdir(place)
+    paths.write_kept(state, "roof", "units", b"x", durable=False)
+    paths.write_kept(run, "roof", "times", b"y", durable=False)
+    held = lock.Holder(proc.Process(4711, "pv-read", letter, 1, "folio_wait_bit"), 0.0)
+    monkeypatch.setattr(lock, "holder", lambda *_: held)
+    kept = memory.load(run, state, "roof")
+    assert (kept.get("units"), kept["times"]) == (units, b"y")
+
+
+def test_what_this_boot_kept_is_younger_than_what_the_disk_has(tmp_path):
+    run, state = str(tmp_path / "run"), str(tmp_path / "state")
+    for place, data in ((run, b"new"), (state, b"old")):
+        os.mkdir(place)
+        paths.write_kept(place, "roof", "tracks", data, durable=False)
+    assert memory.load(run, state, "roof") == {"tracks": b"new"}
