@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+from tests.e2e.process import wait_for
+
 FORBIDDEN = {
     "asyncio", "ctypes", "dataclasses", "difflib", "email", "http", "importlib.metadata", "inspect",
     "logging", "multiprocessing", "pathlib", "pickle", "psutil", "selectors", "sqlite3", "subprocess", "tempfile",
@@ -44,11 +46,17 @@ def modules(plant, *arguments: str) -> dict[str, set[str]]:
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    found = {}
-    plant.ended()
-    for line in log.read_text().splitlines():
-        name, loaded = json.loads(line)
-        found[name] = set(loaded)
+
+    def told() -> dict[str, set[str]]:
+        """Whole lines alone: the keeper tells last, after the parent has gone."""
+        lines = log.read_text().splitlines(keepends=True)
+        return {
+            name: set(loaded) for name, loaded in (json.loads(one) for one in lines if one.endswith("\n"))
+        }
+
+    wait_for(lambda: len(told()) == 3, "parent, worker and keeper have told")
+    found = told()
+    log.unlink()
     return found
 
 
@@ -56,7 +64,7 @@ def test_no_process_of_a_run_loads_what_it_does_not_need(plant):
     plant.serve("1:8000xi")
     plant.configure("inverters = [1]")
     found = modules(plant)
-    assert {"parent", "worker"} <= set(found)
+    assert set(found) == {"parent", "worker", "keeper"}
     for name, loaded in found.items():
         assert not loaded & FORBIDDEN, name
         others = {module for module in loaded if not module.startswith("pv_exec")}
