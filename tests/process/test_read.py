@@ -287,7 +287,6 @@ def test_a_deadline_counts_from_the_start_of_the_process(plant):
 
 
 def test_a_bus_that_is_read_to_the_end_of_its_time_is_not_hung(plant):
-    """It ends before the deadline by what the commit and the print need."""
     plant.serve("1:8000xi", "--fault", "night")
     plant.configure("inverters = [1]", bus='reply_timeout = "9s"')
     assert plant.read("--deadline", "1s").states == {"1": "timeout"}
