@@ -1,6 +1,7 @@
 """What every suite shares: an environment that is the test's own, and real parts that are there or say why not."""
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,9 @@ for name in (
     "HTTP_PROXY",
 ):
     os.environ.pop(name, None)
+
+# A shell that started the tests in the background has SIGINT ignored, and every program started here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Two cores shared with servers: no deadline per example. CI must say the same thing twice; at home new examples are sought.
 hypothesis.settings.register_profile("home", deadline=None)
