@@ -13,9 +13,10 @@ from types import FrameType
 
 from pv_exec import __version__, config
 from pv_exec.box import clock, settings
-from pv_exec.box.errors import BUG, MISCONFIGURED, UNREACHABLE, PvError, Usage
+from pv_exec.box.errors import BUG, MISCONFIGURED, UNREACHABLE, PvError
 from pv_exec.box.settings import Fault
 from pv_exec.cli import leave_the_unit_alone
+from pv_exec.cli.parser import Parser
 from pv_exec.run import dusk, plan as plans, report
 from pv_exec.run.parent import Reading, Run
 
@@ -184,11 +185,6 @@ def _heed_signals() -> None:
         signal.signal(number, signal.SIG_DFL)
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn, and so it is
-        raise Usage(message, f"see {self.prog} --help")
-
-
 def _duration(text: str) -> float:
     seconds = settings.seconds(text)
     if not seconds:
@@ -197,7 +193,7 @@ def _duration(text: str) -> float:
 
 
 def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = _Parser(
+    parser = Parser(
         prog="pv-read",
         # A width of its own: to ask for the terminal's, argparse loads shutil with bz2 and lzma at every start.
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pv_exec import __version__, config
 from pv_exec.box.errors import MISCONFIGURED, ConfigFaults, PvError, Usage
 from pv_exec.cli import leave_the_unit_alone
+from pv_exec.cli.parser import Parser
 from pv_exec.setup import check, effective, install, sample, telegraf
 
 
@@ -110,13 +111,6 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse, with the exit status that all our commands have for a wrong command line."""
-
-    def error(self, message: str) -> None:  # type: ignore[override]  # argparse says NoReturn, and so it is
-        raise Usage(message, f"see {self.prog} --help")
-
-
 def _version(text: str) -> telegraf.Version:
     try:
         return telegraf.version(text)
@@ -138,7 +132,7 @@ def _program(text: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     where = f"default: ${config.VARIABLE}, then {config.DEFAULT_PATH}"
-    parser = _Parser(
+    parser = Parser(
         prog="pv-setup",
         description="Check a configuration, print one to start from, get to know inverters, and tell Telegraf about it.",
         epilog="Exit status: 0, 64 usage, 69 an inverter is not learned, 77 a file cannot be read or written, 78 the"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -51,3 +52,19 @@ def serving(*arguments: str, driver: str = "kaco") -> Iterator[Served]:
         if process.poll() is None:
             process.kill()
             process.communicate()
+
+
+def read(fd, length, seconds=3.0):
+    """So many bytes, or what came until nothing did for so long."""
+    heard = b""
+    while len(heard) < length and select.select([fd], [], [], seconds)[0]:
+        data = os.read(fd, 4096)
+        if not data:
+            break
+        heard += data
+    return heard
+
+
+def ask(opened, request, length, seconds=3.0):
+    opened.write(request)
+    return read(opened.fileno(), length, seconds)

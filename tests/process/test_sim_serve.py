@@ -13,7 +13,7 @@ import time
 import pytest
 import serial
 
-from tests.process.simulated import COMMAND, NOON, environment, serving
+from tests.process.simulated import COMMAND, NOON, ask, environment, read, serving
 
 XI = 66
 
@@ -21,22 +21,6 @@ XI = 66
 @pytest.fixture
 def port(tmp_path):
     return str(tmp_path / "tty")
-
-
-def read(fd, length, seconds=3.0):
-    """So many bytes, or what came until nothing did for so long."""
-    heard = b""
-    while len(heard) < length and select.select([fd], [], [], seconds)[0]:
-        data = os.read(fd, 4096)
-        if not data:
-            break
-        heard += data
-    return heard
-
-
-def ask(opened, request, length, seconds=3.0):
-    opened.write(request)
-    return read(opened.fileno(), length, seconds)
 
 
 def test_a_pty_is_read_like_a_serial_port_again_and_again(port):

@@ -1,7 +1,5 @@
 """pv-sim with Sunny Boys on a real pty and a real socket, read by plain clients."""
 
-import os
-import select
 import socket
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from pv_exec.box.paths import read_kept
 from pv_exec.sim import demo, plant
 from pv_exec.sim.rehearsal import Rehearsal, bus_plan
 from tests.captures.sma_rs485.frames import session, wr20_list
-from tests.process.simulated import COMMAND, NOON, environment, serving
+from tests.process.simulated import COMMAND, NOON, ask, environment, read, serving
 
 SEARCH = bytes.fromhex("7e ff 03 40 41 00 00 00 00 80 00 02 40 76 37 77 29 c8 7e")
 FOUND = bytes.fromhex("7e ff 03 40 41 01 00 00 00 40 00 02 40 76 37 77 57 52 32 30 2d 30 30 34 2a 8e 7e")
@@ -29,22 +27,6 @@ ONE = "2000123456:WR20-004:delay=0.03"
 @pytest.fixture
 def port(tmp_path):
     return str(tmp_path / "tty")
-
-
-def read(fd, length, seconds=3.0):
-    """So many bytes, or what came until nothing did for so long."""
-    heard = b""
-    while len(heard) < length and select.select([fd], [], [], seconds)[0]:
-        data = os.read(fd, 4096)
-        if not data:
-            break
-        heard += data
-    return heard
-
-
-def ask(opened, request, length, seconds=3.0):
-    opened.write(request)
-    return read(opened.fileno(), length, seconds)
 
 
 def test_bytes_take_their_time_at_1200_baud(port):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from pv_exec.cli import read, setup, sim
+from pv_exec.cli.parser import Parser
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 MAN = os.path.join(ROOT, "packaging", "man")
@@ -38,7 +39,7 @@ def _of_read() -> argparse.ArgumentParser:
         found.append(parser)
 
     found: list[argparse.ArgumentParser] = []
-    with mock.patch.object(read._Parser, "parse_args", caught):
+    with mock.patch.object(Parser, "parse_args", caught):
         read._arguments([])
     return found[0]
 
